@@ -1,0 +1,14 @@
+//! The values that pass from stage to stage: plain data, no I/O, no other stage's types.
+//!
+//! GoProcess -> GoBinary -> ProbePlan -> Event -> SlowWrite -> AttributedWrite ->
+//! SymbolizedWrite -> CorrelatedWrite -> exporters.
+
+pub mod binary;
+pub mod cause;
+pub mod frame;
+pub mod layout;
+pub mod plan;
+pub mod process;
+pub mod time;
+pub mod trace;
+pub mod write;
