@@ -1,0 +1,80 @@
+//! The user registers of the current thread, at a probe or where it entered the kernel. amd64.
+
+use aya_ebpf::{
+    bindings::pt_regs,
+    helpers::{
+        bpf_probe_read_kernel,
+        generated::{bpf_get_current_task_btf, bpf_task_pt_regs},
+    },
+};
+
+/// Where a goroutine stands: what a stack walk begins with.
+#[derive(Clone, Copy)]
+pub struct Position {
+    pub pc: u64,
+    pub sp: u64,
+    pub bp: u64,
+}
+
+/// `pt_regs::orig_rax` of a thread that entered the kernel by an interrupt or exception.
+/// https://github.com/torvalds/linux/blob/v6.12/arch/x86/entry/entry_64.S#L293
+const NOT_A_SYSCALL: u64 = u64::MAX;
+
+pub struct UserRegisters {
+    regs: pt_regs,
+}
+
+impl UserRegisters {
+    /// Of the current thread where it entered the kernel. `None` for kernel threads.
+    #[inline(always)]
+    pub fn at_kernel_entry() -> Option<Self> {
+        // SAFETY: both helpers take and return the current task's own pointers; the read is checked.
+        let regs = unsafe {
+            let regs = bpf_task_pt_regs(bpf_get_current_task_btf()) as *const pt_regs;
+            bpf_probe_read_kernel(regs).ok()?
+        };
+        Some(Self { regs })
+    }
+
+    #[inline(always)]
+    pub fn g(&self) -> u64 {
+        self.regs.r14
+    }
+
+    #[inline(always)]
+    pub fn position(&self) -> Position {
+        Position {
+            pc: self.regs.rip,
+            sp: self.regs.rsp,
+            bp: self.regs.rbp,
+        }
+    }
+
+    #[inline(always)]
+    pub fn in_syscall(&self) -> bool {
+        self.regs.orig_rax != NOT_A_SYSCALL
+    }
+}
+
+/// Go's argument registers, in order: src/cmd/compile/abi-internal.md of the Go sources.
+#[inline(always)]
+pub fn argument(regs: &pt_regs, index: u8) -> u64 {
+    match index {
+        0 => regs.rax,
+        1 => regs.rbx,
+        2 => regs.rcx,
+        3 => regs.rdi,
+        4 => regs.rsi,
+        5 => regs.r8,
+        _ => 0,
+    }
+}
+
+#[inline(always)]
+pub fn position(regs: &pt_regs) -> Position {
+    Position {
+        pc: regs.rip,
+        sp: regs.rsp,
+        bp: regs.rbp,
+    }
+}

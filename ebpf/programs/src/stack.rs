@@ -1,0 +1,82 @@
+//! Walking frame pointers. Go keeps them on amd64 in all code but a few assembly leaves.
+
+use aya_ebpf::helpers::bpf_probe_read_user;
+use slowmap_abi::{MAX_FRAMES, STATE_TRUNCATED, Target, WriteEvent};
+
+use crate::{goroutine::read_word, registers::Position};
+
+/// How deep below `mapassign` a leaf can be (hashing, allocating, growing), with room.
+const ASSIGN_DEPTH: usize = 24;
+
+#[inline(always)]
+fn is_assign(target: &Target, pc: u64) -> bool {
+    let hull = target.code.assign_hull;
+    if pc < hull.start || pc >= hull.end {
+        return false;
+    }
+    target
+        .code
+        .assign
+        .iter()
+        .any(|range| pc >= range.start && pc < range.end)
+}
+
+/// Saved frame pointer and return address of the frame at `bp`.
+#[inline(always)]
+fn frame(bp: u64) -> Option<[u64; 2]> {
+    if bp == 0 {
+        return None;
+    }
+    // SAFETY: the helper checks the address and faults nothing in.
+    unsafe { bpf_probe_read_user(bp as *const [u64; 2]) }.ok()
+}
+
+/// Whether a map write is on the stack. Looks also at the words that hold the return address while the leaf's
+/// frame is not set up.
+#[inline(never)]
+pub fn in_map_write(target: &Target, position: &Position) -> bool {
+    if is_assign(target, position.pc) {
+        return true;
+    }
+    let sp = position.sp;
+    for word in [read_word(sp), read_word(sp.wrapping_add(8))] {
+        if word.is_some_and(|word| is_assign(target, word)) {
+            return true;
+        }
+    }
+    let mut bp = position.bp;
+    for _ in 0..ASSIGN_DEPTH {
+        let Some([next, return_address]) = frame(bp) else {
+            return false;
+        };
+        if is_assign(target, return_address) {
+            return true;
+        }
+        bp = next;
+    }
+    false
+}
+
+/// Fills in the event's stack, leaf first.
+#[inline(never)]
+pub fn walk(event: &mut WriteEvent, position: &Position) {
+    event.top_words = [
+        read_word(position.sp).unwrap_or(0),
+        read_word(position.sp.wrapping_add(8)).unwrap_or(0),
+    ];
+    event.frames[0] = position.pc;
+    event.frame_count = 1;
+    let mut bp = position.bp;
+    for index in 1..MAX_FRAMES {
+        let Some([next, return_address]) = frame(bp) else {
+            return;
+        };
+        if return_address == 0 {
+            return;
+        }
+        event.frames[index] = return_address;
+        event.frame_count = index as u64 + 1;
+        bp = next;
+    }
+    event.state |= STATE_TRUNCATED;
+}
