@@ -17,23 +17,37 @@ const HOW_TO_GIVE: &str = "run slowmap as root, or in a container with --cap-add
 ///
 /// Without CAP_SYS_PTRACE it may still reach processes of its own user, so that alone is no obstacle.
 pub fn missing_privileges() -> Option<String> {
-    let obstacles: Vec<Finding> = findings()
-        .into_iter()
-        .chain(system_calls::findings())
-        .filter(|finding| finding.status == Status::Missing)
-        .collect();
-    let first = obstacles.first()?;
-    let what: Vec<String> = obstacles
-        .iter()
-        .map(|finding| format!("{}: {}", finding.name, finding.detail))
-        .collect();
-    let remedy = first.remedy.as_deref().unwrap_or_default();
-    Some(format!("not permitted: {}; {remedy}", what.join("; ")))
+    let held = held();
+    if administration(&held).status == Status::Missing {
+        let also = if tracing(&held).status == Status::Ok {
+            ""
+        } else {
+            " and CAP_SYS_PTRACE"
+        };
+        return Some(format!(
+            "not permitted: CAP_SYS_ADMIN{also} not held; {HOW_TO_GIVE}"
+        ));
+    }
+    let mut obstacles = findings().into_iter().chain(system_calls::findings());
+    let Finding {
+        name,
+        detail,
+        remedy,
+        ..
+    } = obstacles.find(|finding| finding.status == Status::Missing)?;
+    Some(format!(
+        "not permitted: {name}: {detail}; {}",
+        remedy.unwrap_or_default()
+    ))
+}
+
+/// The effective capabilities of the calling thread. There is no kernel on which they cannot be read.
+fn held() -> CapsHashSet {
+    caps::read(None, CapSet::Effective).unwrap_or_default()
 }
 
 pub(super) fn findings() -> Vec<Finding> {
-    // The capabilities of the calling thread; there is no kernel on which they cannot be read.
-    let held = caps::read(None, CapSet::Effective).unwrap_or_default();
+    let held = held();
     let user_map = std::fs::read_to_string(USER_MAP).ok();
     vec![
         administration(&held),
@@ -72,7 +86,11 @@ fn implied(held: &CapsHashSet, capability: Capability, purpose: &str) -> Finding
     if held.contains(&Capability::CAP_SYS_ADMIN) {
         return Finding::ok(name, "included in CAP_SYS_ADMIN");
     }
-    Finding::missing(name, format!("not held; for {purpose}"), HOW_TO_GIVE)
+    Finding::missing(
+        name,
+        format!("not held; for {purpose}"),
+        "it comes with CAP_SYS_ADMIN",
+    )
 }
 
 fn tracing(held: &CapsHashSet) -> Finding {
@@ -123,7 +141,10 @@ mod tests {
             .join()
             .expect("thread")
             .expect("privileges are missing");
-        assert!(answer.contains("CAP_SYS_ADMIN: not held"), "{answer}");
+        assert!(
+            answer.starts_with("not permitted: CAP_SYS_ADMIN and CAP_SYS_PTRACE not held;"),
+            "{answer}"
+        );
         assert!(answer.contains("--cap-add SYS_ADMIN"), "{answer}");
         assert!(!answer.contains('\n'), "{answer}");
     }

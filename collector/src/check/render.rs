@@ -21,12 +21,20 @@ pub fn render_text(findings: &[Finding]) -> String {
         .max()
         .unwrap_or_default();
     let mut text = String::new();
+    let mut before = None;
     for finding in findings {
         let Finding { name, detail, .. } = finding;
         // Writing to a String does not fail.
         let _ = writeln!(text, "{:<8} {name:<width$}  {detail}", word(finding.status));
-        if let Some(remedy) = &finding.remedy {
-            let _ = writeln!(text, "{:<8} {:<width$}  -> {remedy}", "", "");
+        let remedy = finding.remedy.as_deref();
+        if let Some(remedy) = remedy {
+            let shown = if before == Some(remedy) {
+                "as above"
+            } else {
+                remedy
+            };
+            let _ = writeln!(text, "{:<8} {:<width$}  -> {shown}", "", "");
+            before = Some(remedy);
         }
     }
     text.push_str(&verdict(findings));

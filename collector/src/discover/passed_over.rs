@@ -74,7 +74,7 @@ impl fmt::Display for Reason {
             Self::NotPermitted { what } => {
                 write!(
                     f,
-                    "not permitted to read its {what}; give slowmap CAP_SYS_PTRACE"
+                    "reading its {what} is not permitted; that takes CAP_SYS_PTRACE"
                 )
             }
             Self::Gone => f.write_str("ended while it was looked at"),

@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(
             scan.explain(),
             "looked at 4 processes; 2 passed over: a kernel thread; 1 passed over: its executable was not \
-             asked for; process 41: not permitted to read its executable; give slowmap CAP_SYS_PTRACE"
+             asked for; process 41: reading its executable is not permitted; that takes CAP_SYS_PTRACE"
         );
     }
 }
