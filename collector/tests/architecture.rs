@@ -60,10 +60,10 @@ const LIBRARIES: [Fence; 6] = [
         fenced: &["procfs", "procfs_core"],
         within: &["discover", "inspect", "correlate"],
     },
-    // A stage has an error type of its own.
+    // A stage has an error type of its own; what joins them need not tell one from another.
     Fence {
         fenced: &["anyhow"],
-        within: &["main"],
+        within: &["failure", "main", "pipeline"],
     },
 ];
 

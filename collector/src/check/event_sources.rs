@@ -1,8 +1,8 @@
 //! Where events come from: uprobes, tracepoints, and the setting that guards perf events.
 
-use std::{io, path::Path};
+use std::{fs, io, path::Path};
 
-use super::Finding;
+use super::{Finding, kernel::BTF};
 
 const UPROBES: &str = "/sys/bus/event_source/devices/uprobe/type";
 const PARANOID: &str = "/proc/sys/kernel/perf_event_paranoid";
@@ -10,21 +10,13 @@ const PARANOID: &str = "/proc/sys/kernel/perf_event_paranoid";
 /// Where tracefs is mounted: since Linux 4.1, and before.
 const TRACEFS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
-const MOUNT: &str = "mount -t tracefs tracefs /sys/kernel/tracing (in a container: bind-mount the host's, read-only)";
-
 pub(super) fn findings() -> Vec<Finding> {
+    let types = fs::read(BTF).unwrap_or_default();
     vec![
         uprobes(read_number(UPROBES)),
-        tracepoint(
-            "sched_switch tracepoint",
-            "sched/sched_switch",
-            Finding::missing,
-        ),
-        tracepoint(
-            "page fault tracepoint",
-            "exceptions/page_fault_user",
-            Finding::warning,
-        ),
+        tracepoint(&types, "sched_switch", Finding::missing),
+        tracepoint(&types, "page_fault_user", Finding::warning),
+        tracefs(),
         paranoid(&read_number(PARANOID)),
     ]
 }
@@ -41,31 +33,34 @@ fn uprobes(kind: io::Result<i64>) -> Finding {
     }
 }
 
-type Failure = fn(&'static str, String, String) -> Finding;
+type Failure = fn(&'static str, &'static str, &'static str) -> Finding;
 
-/// A tracepoint is opened by the number that tracefs has for it.
-fn tracepoint(name: &'static str, event: &str, failure: Failure) -> Finding {
-    let paths = TRACEFS.map(|root| format!("{root}/events/{event}/id"));
-    let mut refused = None;
-    for path in &paths {
-        match read_number(path) {
-            Ok(id) => return Finding::ok(name, format!("number {id}")),
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => refused = Some(path),
-            Err(_) => {}
-        }
+/// Tracepoints are attached by name, so that the kernel's own list of its types tells which there are: each has
+/// one named `btf_trace_` and its name.
+/// <https://github.com/torvalds/linux/blob/v6.12/include/trace/bpf_probe.h>
+fn tracepoint(types: &[u8], name: &'static str, failure: Failure) -> Finding {
+    let type_name = format!("btf_trace_{name}");
+    let mut names = types.split(|byte| *byte == 0);
+    if names.any(|found| found == type_name.as_bytes()) {
+        return Finding::ok(name, "tracepoint");
     }
-    if let Some(path) = refused {
-        let detail = format!("not permitted to read {path}");
-        return failure(name, detail, "run slowmap as root".to_owned());
-    }
-    if TRACEFS
+    failure(
+        name,
+        "no such tracepoint",
+        "use an amd64 kernel built with CONFIG_TRACEPOINTS and BTF",
+    )
+}
+
+/// Not needed, but where people look first.
+fn tracefs() -> Finding {
+    const NAME: &str = "tracefs";
+    let mounted = TRACEFS
         .iter()
-        .any(|root| Path::new(root).join("events").is_dir())
-    {
-        let remedy = "use a kernel built with this tracepoint".to_owned();
-        return failure(name, "not in this kernel".to_owned(), remedy);
+        .find(|root| Path::new(root).join("events").is_dir());
+    match mounted {
+        Some(root) => Finding::ok(NAME, *root),
+        None => Finding::ok(NAME, "not mounted or not readable; not needed"),
     }
-    failure(name, "tracefs is not mounted".to_owned(), MOUNT.to_owned())
 }
 
 fn paranoid(level: &io::Result<i64>) -> Finding {
@@ -95,11 +90,20 @@ mod tests {
     use super::{super::Status, *};
 
     #[test]
-    fn a_tracepoint_that_does_not_exist_fails_as_its_caller_says() {
-        let finding = tracepoint("none", "sched/no_such_tracepoint", Finding::warning);
-        assert_eq!(finding.status, Status::Warning);
-        let finding = tracepoint("none", "sched/no_such_tracepoint", Finding::missing);
-        assert_eq!(finding.status, Status::Missing);
+    fn a_tracepoint_is_found_by_its_whole_name() {
+        let types = b"\0int\0btf_trace_sched_switch\0btf_trace_page_fault_user_more\0";
+        assert_eq!(
+            tracepoint(types, "sched_switch", Finding::missing).status,
+            Status::Ok
+        );
+        assert_eq!(
+            tracepoint(types, "page_fault_user", Finding::warning).status,
+            Status::Warning
+        );
+        assert_eq!(
+            tracepoint(b"", "sched_switch", Finding::missing).status,
+            Status::Missing
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{fmt, path::Path};
 use super::Finding;
 
 const RELEASE: &str = "/proc/sys/kernel/osrelease";
-const BTF: &str = "/sys/kernel/btf/vmlinux";
+pub(super) const BTF: &str = "/sys/kernel/btf/vmlinux";
 
 /// `(major, minor)` of a kernel, and its own string.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,12 +22,17 @@ impl fmt::Display for Version {
 
 /// What slowmap needs of the kernel, and the first version that has it.
 /// <https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/bpf.h>
-const FEATURES: [(&str, (u32, u32), &str); 3] = [
+const FEATURES: [(&str, (u32, u32), &str); 4] = [
     ("ring buffer", (5, 8), "events reach slowmap through it"),
     (
         "bpf cookies",
         (5, 15),
         "they tell a probe's program where it was hit",
+    ),
+    (
+        "bpf_task_pt_regs",
+        (5, 15),
+        "the registers of an interrupted thread are read with it",
     ),
     (
         "bpf_loop",
@@ -89,7 +94,7 @@ pub(super) fn btf() -> Finding {
     if Path::new(BTF).exists() {
         return Finding::ok(NAME, BTF);
     }
-    Finding::warning(
+    Finding::missing(
         NAME,
         format!("{BTF} does not exist"),
         "use a kernel built with CONFIG_DEBUG_INFO_BTF (distributions' are), and mount /sys",

@@ -15,11 +15,11 @@ use crate::model::{
     text::printable,
 };
 
-/// Which processes are candidates. The default selects none.
+/// Which processes are candidates: those that any of the three names. The default selects none.
 #[derive(Debug, Clone, Default)]
 pub struct Selector {
-    /// Only these are looked at; with neither `executables` nor `all`, all of them are candidates.
-    pub pids: Option<Vec<Pid>>,
+    /// Where nothing else is asked for, no other process is looked at.
+    pub pids: Vec<Pid>,
     /// A pattern with a slash is matched against the executable's path, in which `*` stays within a directory
     /// and `**` does not; one without against its last component.
     pub executables: Vec<Pattern>,
@@ -58,10 +58,10 @@ impl Selector {
 
     /// The pids to look at, ascending, each once.
     pub(super) fn pids(&self) -> Result<Vec<Pid>, DiscoverError> {
-        let mut pids = match &self.pids {
-            Some(pids) => pids.clone(),
-            None => list()?,
-        };
+        let mut pids = self.pids.clone();
+        if self.all || !self.executables.is_empty() {
+            pids.extend(list()?);
+        }
         pids.sort_unstable();
         pids.dedup();
         Ok(pids)
@@ -95,7 +95,7 @@ impl Selector {
             Err(reason) => return passed_over(None, reason),
         };
         let executable = printable(&observed.executable.to_string_lossy()).into_owned();
-        if !self.selects(&observed.executable) {
+        if !self.selects(pid, &observed.executable) {
             return passed_over(Some(executable), Reason::NotSelected);
         }
         match observed.into_candidate(pid) {
@@ -104,13 +104,13 @@ impl Selector {
         }
     }
 
-    fn selects(&self, executable: &Path) -> bool {
-        if self.all || (self.executables.is_empty() && self.pids.is_some()) {
-            return true;
-        }
-        self.executables
-            .iter()
-            .any(|pattern| matches(pattern, executable))
+    fn selects(&self, pid: Pid, executable: &Path) -> bool {
+        self.all
+            || self.pids.contains(&pid)
+            || self
+                .executables
+                .iter()
+                .any(|pattern| matches(pattern, executable))
     }
 }
 
@@ -203,26 +203,22 @@ mod tests {
     #[test]
     fn nothing_is_selected_unless_it_is_asked_for() {
         let shop = Path::new("/srv/shop");
-        assert!(!Selector::default().selects(shop));
+        assert!(!Selector::default().selects(Pid(1), shop));
         assert!(
             Selector {
                 all: true,
                 ..Selector::default()
             }
-            .selects(shop)
+            .selects(Pid(1), shop)
         );
-        let by_pid = Selector {
-            pids: Some(vec![Pid(1)]),
-            ..Selector::default()
+        let selector = Selector {
+            pids: vec![Pid(1)],
+            executables: vec![pattern("other")],
+            all: false,
         };
-        assert!(by_pid.selects(shop));
-        assert!(
-            !Selector {
-                executables: vec![pattern("other")],
-                ..by_pid
-            }
-            .selects(shop)
-        );
+        assert!(selector.selects(Pid(1), shop));
+        assert!(!selector.selects(Pid(2), shop));
+        assert!(selector.selects(Pid(2), Path::new("/srv/other")));
     }
 
     #[test]
