@@ -63,7 +63,7 @@ const LIBRARIES: [Fence; 6] = [
     // A stage has an error type of its own; what joins them need not tell one from another.
     Fence {
         fenced: &["anyhow"],
-        within: &["failure", "main", "pipeline"],
+        within: &["cli", "failure", "main", "pipeline"],
     },
 ];
 
