@@ -119,6 +119,7 @@ impl Observed {
         let link = process
             .exe()
             .map_err(|error| Reason::from_error("executable", &error))?;
+        // By path, so that it could be another process's by now; but then the handle reads nothing any more.
         let inode = inode(&PathBuf::from(format!("/proc/{pid}/exe")))
             .map_err(|error| Reason::from_error("executable", &error.into()))?;
         Ok(Self {
