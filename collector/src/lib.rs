@@ -4,6 +4,7 @@
 pub mod assemble;
 pub mod attach;
 pub mod attribute;
+pub mod check;
 pub mod config;
 pub mod correlate;
 pub mod discover;

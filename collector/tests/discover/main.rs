@@ -1,0 +1,5 @@
+//! `discover` against real processes.
+
+mod scan;
+mod target;
+mod watch;
