@@ -78,7 +78,10 @@ impl Breakdown {
 
     /// Nanoseconds of a cause; zero where it had no part.
     pub fn get(&self, cause: Cause) -> u64 {
-        self.0.iter().find(|(known, _)| *known == cause).map_or(0, |(_, nanos)| *nanos)
+        self.0
+            .iter()
+            .find(|(known, _)| *known == cause)
+            .map_or(0, |(_, nanos)| *nanos)
     }
 
     pub fn total(&self) -> u64 {

@@ -27,7 +27,13 @@ pub enum MapLayout {
     /// `runtime.hmap`
     Hmap { count: u32, b: u32 },
     /// `internal/runtime/maps.Map` and `.table`
-    Swiss { used: u32, dir_ptr: u32, dir_len: u32, global_depth: u32, table_capacity: u32 },
+    Swiss {
+        used: u32,
+        dir_ptr: u32,
+        dir_len: u32,
+        global_depth: u32,
+        table_capacity: u32,
+    },
 }
 
 /// The OpenTelemetry SDK for Go: `recordingSpan` and `trace.SpanContext`.

@@ -50,7 +50,11 @@ impl GoProcess {
     /// `unknown_service:` and the base name of `argv[0]`.
     pub fn service_name_or_default(&self) -> String {
         self.service_name.clone().unwrap_or_else(|| {
-            let argv0 = self.command_line.first().map(String::as_str).unwrap_or_default();
+            let argv0 = self
+                .command_line
+                .first()
+                .map(String::as_str)
+                .unwrap_or_default();
             let base = argv0.rsplit('/').next().unwrap_or_default();
             if base.is_empty() {
                 format!("unknown_service:{}", self.executable_name())

@@ -20,7 +20,9 @@ pub struct ClockOffset {
 impl ClockOffset {
     /// From the two clocks, read at the same instant.
     pub fn new(monotonic: Ktime, wall: UnixNanos) -> Self {
-        Self { wall_minus_monotonic: i128::from(wall.0) - i128::from(monotonic.0) }
+        Self {
+            wall_minus_monotonic: i128::from(wall.0) - i128::from(monotonic.0),
+        }
     }
 
     /// The wall time at a monotonic instant.

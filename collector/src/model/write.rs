@@ -98,14 +98,22 @@ impl CorrelatedWrite {
     /// The first frame outside the runtime: the line that writes to the map.
     pub fn caller(&self) -> Option<&Frame> {
         self.symbolized.stack.iter().find(|frame| {
-            frame.function.as_deref().is_some_and(|name| !is_runtime_function(name))
+            frame
+                .function
+                .as_deref()
+                .is_some_and(|name| !is_runtime_function(name))
         })
     }
 }
 
 /// Whether a function belongs to Go's runtime, as opposed to the program that called it.
 pub fn is_runtime_function(name: &str) -> bool {
-    ["runtime.", "internal/runtime/", "internal/abi.", "runtime/internal/"]
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
+    [
+        "runtime.",
+        "internal/runtime/",
+        "internal/abi.",
+        "runtime/internal/",
+    ]
+    .iter()
+    .any(|prefix| name.starts_with(prefix))
 }
