@@ -2,8 +2,43 @@
 
 #[path = "placement/go_binary.rs"]
 mod go_binary;
+#[path = "placement/target.rs"]
+mod target;
+#[path = "placement/uprobes.rs"]
+mod uprobes;
+
+use std::time::Duration;
 
 use go_binary::GoExecutable;
+use target::Target;
+use uprobes::Uprobes;
+
+#[test]
+fn hits() {
+    if let Some(reason) = uprobes::unavailable() {
+        panic!("{reason}");
+    }
+    let list = std::env::var("TOOLCHAINS").unwrap_or("go1.22.12,local".into());
+    for toolchain in list.split(',') {
+        let binary = GoExecutable::build(toolchain);
+        let mut target = Target::start(&binary.path);
+        for name in binary.names().filter(|n| FUNCTIONS.contains(&n.as_str())) {
+            let p = binary.place(name);
+            if p.exits.is_empty() && name != "runtime.stopTheWorldWithSema" { continue }
+            let mut sites: Vec<_> = p.exits.clone();
+            sites.push(p.entry.unwrap());
+            let few = name.contains("mapassign") || name.contains("mallocgc");
+            let probes = Uprobes::attach(&binary.path, &sites);
+            target.fill(if few { 2000 } else { 100_000 });
+            std::thread::sleep(Duration::from_millis(300));
+            let hits = probes.counted_hits();
+            let entry = hits[&p.entry.unwrap().address.0];
+            let exits: Vec<usize> = p.exits.iter().map(|s| hits[&s.address.0]).collect();
+            let sum: usize = exits.iter().sum();
+            println!("{} {toolchain} {name}: {entry} {exits:?}", if entry == sum { "ok  " } else { "DIFF" });
+        }
+    }
+}
 
 #[test]
 fn show() {
