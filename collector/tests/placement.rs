@@ -20,11 +20,15 @@ fn hits() {
     }
     let list = std::env::var("TOOLCHAINS").unwrap_or("go1.22.12,local".into());
     for toolchain in list.split(',') {
-        let binary = GoExecutable::build(toolchain);
+        let flags = std::env::var("FLAGS").unwrap_or_default();
+        let flags: Vec<&str> = flags.split("|").filter(|f| !f.is_empty()).collect();
+        let binary = GoExecutable::build_with(toolchain, &format!("f{}", flags.len()), &flags);
         let mut target = Target::start(&binary.path);
         for name in binary.names().filter(|n| FUNCTIONS.contains(&n.as_str())) {
             let p = binary.place(name);
-            if p.exits.is_empty() && name != "runtime.stopTheWorldWithSema" { continue }
+            if p.exits.is_empty() && name != "runtime.stopTheWorldWithSema" {
+                continue;
+            }
             let mut sites: Vec<_> = p.exits.clone();
             sites.push(p.entry.unwrap());
             let few = name.contains("mapassign") || name.contains("mallocgc");
@@ -35,7 +39,10 @@ fn hits() {
             let entry = hits[&p.entry.unwrap().address.0];
             let exits: Vec<usize> = p.exits.iter().map(|s| hits[&s.address.0]).collect();
             let sum: usize = exits.iter().sum();
-            println!("{} {toolchain} {name}: {entry} {exits:?}", if entry == sum { "ok  " } else { "DIFF" });
+            println!(
+                "{} {toolchain} {name}: {entry} {exits:?}",
+                if entry == sum { "ok  " } else { "DIFF" }
+            );
         }
     }
 }

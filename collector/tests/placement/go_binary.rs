@@ -35,7 +35,7 @@ impl GoExecutable {
             .args(["build", "-o"])
             .arg(&path)
             .args(flags)
-            .arg(".")
+            .arg("main.go")
             .current_dir(source)
             .env("GOTOOLCHAIN", toolchain)
             .env("CGO_ENABLED", "0")

@@ -24,7 +24,11 @@ impl Target {
             .unwrap();
         let input = child.stdin.take().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
-        let mut target = Self { child, input, output };
+        let mut target = Self {
+            child,
+            input,
+            output,
+        };
         target.expect("ready");
         target
     }

@@ -19,9 +19,15 @@ const BUFFER_KIB: &str = "65536";
 pub fn unavailable() -> Option<String> {
     let events = Path::new(TRACEFS).join("uprobe_events");
     if !events.exists() {
-        let _ = Command::new("mount").args(["-t", "tracefs", "tracefs", TRACEFS]).status();
+        let _ = Command::new("mount")
+            .args(["-t", "tracefs", "tracefs", TRACEFS])
+            .status();
     }
-    OpenOptions::new().append(true).open(&events).err().map(|error| format!("{}: {error}", events.display()))
+    OpenOptions::new()
+        .append(true)
+        .open(&events)
+        .err()
+        .map(|error| format!("{}: {error}", events.display()))
 }
 
 /// Uprobes that write to a trace buffer of their own; gone when dropped.
@@ -34,9 +40,17 @@ pub struct Uprobes {
 impl Uprobes {
     pub fn attach(executable: &Path, sites: &[Site]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let group = format!("slowmap_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let group = format!(
+            "slowmap_{}_{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
         let instance = Path::new(TRACEFS).join("instances").join(&group);
-        let probes = Self { group, instance, sites: sites.to_vec() };
+        let probes = Self {
+            group,
+            instance,
+            sites: sites.to_vec(),
+        };
         for (number, site) in sites.iter().enumerate() {
             probes.control(&format!(
                 "p:{}/site{number} {}:{:#x} flags=%flags:x64",
@@ -47,25 +61,48 @@ impl Uprobes {
         }
         fs::create_dir(&probes.instance).unwrap();
         fs::write(probes.instance.join("buffer_size_kb"), BUFFER_KIB).unwrap();
-        fs::write(probes.instance.join("events").join(&probes.group).join("enable"), "1").unwrap();
+        fs::write(
+            probes
+                .instance
+                .join("events")
+                .join(&probes.group)
+                .join("enable"),
+            "1",
+        )
+        .unwrap();
         probes
     }
 
     fn control(&self, line: &str) {
-        let mut events =
-            OpenOptions::new().append(true).open(Path::new(TRACEFS).join("uprobe_events")).unwrap();
-        events.write_all(line.as_bytes()).unwrap_or_else(|error| panic!("{line}: {error}"));
+        let mut events = OpenOptions::new()
+            .append(true)
+            .open(Path::new(TRACEFS).join("uprobe_events"))
+            .unwrap();
+        events
+            .write_all(line.as_bytes())
+            .unwrap_or_else(|error| panic!("{line}: {error}"));
     }
 
     /// Stops and says how many hits counted, by site.
     pub fn counted_hits(&self) -> BTreeMap<u64, usize> {
-        fs::write(self.instance.join("events").join(&self.group).join("enable"), "0").unwrap();
+        fs::write(
+            self.instance
+                .join("events")
+                .join(&self.group)
+                .join("enable"),
+            "0",
+        )
+        .unwrap();
         assert_eq!(self.overruns(), 0, "the trace buffer was too small");
         let trace = fs::read_to_string(self.instance.join("trace")).unwrap();
-        let mut hits: BTreeMap<u64, usize> = self.sites.iter().map(|site| (site.address.0, 0)).collect();
+        let mut hits: BTreeMap<u64, usize> =
+            self.sites.iter().map(|site| (site.address.0, 0)).collect();
         for line in trace.lines().filter(|line| !line.starts_with('#')) {
             let (site, flags) = self.hit(line).unwrap_or_else(|| panic!("{line}"));
-            if site.condition.is_none_or(|condition| counts(condition, flags)) {
+            if site
+                .condition
+                .is_none_or(|condition| counts(condition, flags))
+            {
                 *hits.get_mut(&site.address.0).unwrap() += 1;
             }
         }
@@ -85,18 +122,30 @@ impl Uprobes {
         let per_cpu = fs::read_dir(self.instance.join("per_cpu")).unwrap();
         per_cpu
             .map(|cpu| fs::read_to_string(cpu.unwrap().path().join("stats")).unwrap())
-            .flat_map(|stats| stats.lines().filter_map(|l| l.strip_prefix("overrun: ")?.parse().ok()).collect::<Vec<u64>>())
+            .flat_map(|stats| {
+                stats
+                    .lines()
+                    .filter_map(|l| l.strip_prefix("overrun: ")?.parse().ok())
+                    .collect::<Vec<u64>>()
+            })
             .sum()
     }
 }
 
 impl Drop for Uprobes {
     fn drop(&mut self) {
-        let _ = fs::write(self.instance.join("events").join(&self.group).join("enable"), "0");
+        let _ = fs::write(
+            self.instance
+                .join("events")
+                .join(&self.group)
+                .join("enable"),
+            "0",
+        );
         let _ = fs::remove_dir(&self.instance);
         for number in 0..self.sites.len() {
-            if let Ok(mut events) =
-                OpenOptions::new().append(true).open(Path::new(TRACEFS).join("uprobe_events"))
+            if let Ok(mut events) = OpenOptions::new()
+                .append(true)
+                .open(Path::new(TRACEFS).join("uprobe_events"))
             {
                 let _ = events.write_all(format!("-:{}/site{number}", self.group).as_bytes());
             }

@@ -88,16 +88,20 @@ impl<'a> Search<'a> {
         for _ in 0..ROUNDS {
             let mut selection = Selection::last_candidates(&body.facts, &returns);
             let by_call = self.exits_of_last_calls(body, &selection.uncovered);
-            let before = returns.len();
-            for uncovered in &selection.uncovered {
-                match uncovered {
-                    Uncovered::AfterCall(call) if by_call.contains_key(call) => {}
-                    Uncovered::Start if self.chain.len() > 1 && body.entry_is_emulated() => {
-                        return body.entry_site().map(|site| vec![site]);
-                    }
-                    _ => returns.extend(body.returns_after(*uncovered, &selection, &from_entry)),
-                }
+            let open_ended: Vec<Uncovered> = selection
+                .uncovered
+                .iter()
+                .filter(
+                    |way| !matches!(way, Uncovered::AfterCall(call) if by_call.contains_key(call)),
+                )
+                .copied()
+                .collect();
+            let whole = open_ended.iter().any(|way| matches!(way, Uncovered::Start));
+            if whole && self.chain.len() > 1 && body.entry_is_emulated() {
+                return body.entry_site().map(|site| vec![site]);
             }
+            let before = returns.len();
+            returns.extend(body.returns_after(&open_ended, &selection, &from_entry));
             if returns.len() == before {
                 merge(&body.facts, &mut selection.sites);
                 if !body.is_covered(&selection.sites, &by_call) {
@@ -123,10 +127,11 @@ impl<'a> Search<'a> {
                 last_calls.entry(*target).or_default().push(*call);
             }
         }
+        let calls = body.calls_by_target();
         let mut exits = HashMap::new();
         for (target, nodes) in last_calls {
             // Called earlier as well, its exits would end this function too early.
-            if body.calls_to(target) != nodes.len() {
+            if calls.get(&target) != Some(&nodes.len()) {
                 continue;
             }
             if let Some(sites) = self.exits_of_callee(target) {
@@ -204,26 +209,35 @@ impl Body<'_> {
             .is_some_and(|instruction| instruction.cost == ProbeCost::Emulated)
     }
 
-    fn calls_to(&self, target: u64) -> usize {
-        let callees = self.facts.graph.callees.iter();
-        callees
-            .filter(|callee| **callee == Some(Callee::Function(target)))
-            .count()
+    fn calls_by_target(&self) -> HashMap<u64, usize> {
+        let mut calls = HashMap::new();
+        for callee in self.facts.graph.callees.iter().flatten() {
+            if let Callee::Function(target) = callee {
+                *calls.entry(*target).or_default() += 1;
+            }
+        }
+        calls
     }
 
     /// The returns that no site guards. Code that nothing known leads to makes no return of the rest a site.
     fn returns_after(
         &self,
-        uncovered: Uncovered,
+        ways: &[Uncovered],
         selection: &Selection,
         from_entry: &[bool],
     ) -> Vec<Node> {
         let graph = &self.facts.graph;
-        let mut reached = vec![false; graph.end() + 1];
-        graph.reach(uncovered.to(), &mut reached, |_, next| selection.open[next]);
+        let reached_from = |known: bool| {
+            let mut reached = vec![false; graph.end() + 1];
+            for way in ways.iter().filter(|way| from_entry[way.from()] == known) {
+                graph.reach(way.to(), &mut reached, |_, next| selection.open[next]);
+            }
+            reached
+        };
+        let (known, unknown) = (reached_from(true), reached_from(false));
         (0..graph.end())
-            .filter(|node| reached[*node] && self.leaves(*node))
-            .filter(|node| from_entry[uncovered.from()] || !from_entry[*node])
+            .filter(|node| known[*node] || unknown[*node] && !from_entry[*node])
+            .filter(|node| self.leaves(*node))
             .collect()
     }
 

@@ -74,3 +74,6 @@ pub fn call_sites(
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;
