@@ -53,3 +53,6 @@ pub fn plan(binary: &GoBinary, tables: &Tables) -> Result<ProbePlan, Skipped> {
         span_search,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,7 +39,7 @@ fn place_all(bytes: Vec<u8>) {
 #[test]
 fn random_bytes_are_placed_or_not_but_never_panic() {
     let mut random = Random(1);
-    for _ in 0..3_000 {
+    for _ in 0..1_000 {
         let length = random.below(300);
         place_all((0..length).map(|_| random.below(256) as u8).collect());
     }
@@ -51,7 +51,7 @@ fn random_control_flow_is_placed_or_not_but_never_panics() {
         0x55, 0x5d, 0x70, 0x74, 0x75, 0x76, 0x90, 0xc3, 0xe8, 0xe9, 0xeb, 0xff, 0x00, 0x0f,
     ];
     let mut random = Random(2);
-    for _ in 0..3_000 {
+    for _ in 0..1_000 {
         let length = random.below(300);
         place_all(
             (0..length)
@@ -75,12 +75,12 @@ fn a_huge_function_takes_no_huge_time() {
         &[0x75, 0x01, 0xc3],
         &[0xc3],
     ] {
-        let bytes: Vec<u8> = pattern.iter().copied().cycle().take(1 << 18).collect();
+        let bytes: Vec<u8> = pattern.iter().copied().cycle().take(1 << 16).collect();
         let source = Everywhere(bytes);
         let code = source.function_at(VirtualAddress(START)).unwrap();
         place(&code, &source, &offset_of);
     }
-    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
     let too_long = Everywhere(vec![0x90; (1 << 20) + 1]);
     let code = too_long.function_at(VirtualAddress(START)).unwrap();
     assert_eq!(
