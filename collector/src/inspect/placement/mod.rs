@@ -6,6 +6,7 @@
 //! after the stack check, and an exit is the last emulated instruction before a return that is in no loop and
 //! after which no call is left.
 
+mod body;
 mod calls;
 mod decode;
 mod entry;
