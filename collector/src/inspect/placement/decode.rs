@@ -104,8 +104,8 @@ fn frame_effect(instruction: &iced_x86::Instruction) -> FrameEffect {
     }
 }
 
-/// The encodings that the kernel emulates since 4.17, see `branch_setup_xol_ops` and `push_setup_xol_ops`:
-/// <https://github.com/torvalds/linux/blob/v6.12/arch/x86/kernel/uprobes.c>. Longer nops only since 6.18.
+/// The encodings that the kernel emulates, see `branch_setup_xol_ops` and `push_setup_xol_ops`:
+/// <https://github.com/torvalds/linux/blob/v6.12/arch/x86/kernel/uprobes.c>. Longer nops only recent kernels emulate.
 fn cost(instruction: &iced_x86::Instruction) -> ProbeCost {
     let emulated = match instruction.code() {
         Opcode::Push_r64 | Opcode::Jmp_rel8_64 | Opcode::Jmp_rel32_64 | Opcode::Call_rel32_64 => {
