@@ -1,6 +1,6 @@
 //! Where probes go in a binary, or why nowhere.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     binary::{Site, VirtualAddress},
@@ -8,7 +8,7 @@ use super::{
 };
 
 /// What a hit of a probe means. The numbers are the high half of the attach cookie (`slowmap_abi`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProbeRole {
     /// A growth of a map begins; registers hold the map and its type as `arguments` says.

@@ -1,1 +1,58 @@
-//! (in progress)
+//! Where probes go in a binary: enter what `inspect` found and the tables of what was verified by version, leaves
+//! a `ProbePlan`, or `Skipped` with the reason. Pure: reads no file, and never guesses an offset that neither a
+//! table nor the binary's own DWARF gives.
+
+mod layout;
+mod offsets;
+mod probes;
+mod spans;
+mod tables;
+
+pub use tables::{Tables, TablesError};
+
+use std::collections::BTreeSet;
+
+use crate::model::{
+    binary::{Architecture, GoBinary},
+    plan::{ProbePlan, Skipped},
+};
+
+/// What `inspect` must look for in a binary.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Wanted {
+    /// Full names.
+    pub functions: BTreeSet<String>,
+    /// Pairs of interface and concrete type, as in `model::binary::Itab`.
+    pub itabs: BTreeSet<(String, String)>,
+    /// `struct.field`, the package's full path in front: the keys of `GoBinary::dwarf_offsets`.
+    pub fields: BTreeSet<String>,
+}
+
+/// What plans with the embedded tables need to know of a binary.
+pub fn wanted() -> Wanted {
+    Tables::embedded().wanted()
+}
+
+/// Plans the probes of a binary. What cannot be probed is in the plan with its reason; `Skipped` if without it
+/// no slow write would be seen, or none understood.
+pub fn plan(binary: &GoBinary, tables: &Tables) -> Result<ProbePlan, Skipped> {
+    if binary.architecture != Architecture::Amd64 {
+        return Err(Skipped {
+            reason: "only amd64 binaries can be probed yet".to_owned(),
+        });
+    }
+    let layout = layout::runtime(binary, tables)?;
+    let map_assign = probes::map_assign(binary, tables)?;
+    let (probes, unplaced) = probes::place(binary, tables)?;
+    let span_search = spans::search(binary, tables);
+    Ok(ProbePlan {
+        layout,
+        probes,
+        unplaced,
+        map_assign,
+        span_search,
+    })
+}
+
+#[cfg(test)]
+mod tests;
