@@ -36,7 +36,10 @@ impl BuildInfo {
         let (version, modules) = section
             .and_then(|address| read(image, image.read_to_segment_end(address)?))
             .or_else(|| scan(image))?;
-        let mut found = Self { go_version: version, ..Self::default() };
+        let mut found = Self {
+            go_version: version,
+            ..Self::default()
+        };
         if let Some(text) = modules.as_deref().and_then(between_sentinels) {
             text.lines().for_each(|line| found.add(line));
         }
@@ -46,8 +49,14 @@ impl BuildInfo {
     fn add(&mut self, line: &str) {
         let mut parts = line.split('\t');
         let kind = parts.next();
-        let (first, second) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        let module = || Module { path: first.to_owned(), version: second.to_owned() };
+        let (first, second) = (
+            parts.next().unwrap_or_default(),
+            parts.next().unwrap_or_default(),
+        );
+        let module = || Module {
+            path: first.to_owned(),
+            version: second.to_owned(),
+        };
         match kind {
             Some("path") => self.path = Some(first.to_owned()),
             Some("mod") => self.main = Some(module()),
@@ -65,12 +74,16 @@ impl BuildInfo {
     /// A replaced module keeps its path. Where other code was put in its place, its version says so, which no
     /// table of verified versions contains.
     fn replace(&mut self, replacement: &Module) {
-        let Some(replaced) = self.dependencies.last_mut().or(self.main.as_mut()) else { return };
+        let Some(replaced) = self.dependencies.last_mut().or(self.main.as_mut()) else {
+            return;
+        };
         replaced.version = match replacement.path == replaced.path {
             true => replacement.version.clone(),
             false => {
                 let Module { path, version } = replacement;
-                format!("{} => {path} {version}", replaced.version).trim_end().to_owned()
+                format!("{} => {path} {version}", replaced.version)
+                    .trim_end()
+                    .to_owned()
             }
         };
     }
@@ -80,12 +93,15 @@ impl BuildInfo {
 type Raw = (String, Option<Vec<u8>>);
 
 fn scan(image: &Image) -> Option<Raw> {
-    image.segments().filter(|(segment, _)| !segment.executable).find_map(|(_, bytes)| {
-        (0..bytes.len()).step_by(ALIGNMENT).find_map(|at| {
-            let blob = bytes.get(at..)?;
-            blob.starts_with(MAGIC).then(|| read(image, blob))?
+    image
+        .segments()
+        .filter(|(segment, _)| !segment.executable)
+        .find_map(|(_, bytes)| {
+            (0..bytes.len()).step_by(ALIGNMENT).find_map(|at| {
+                let blob = bytes.get(at..)?;
+                blob.starts_with(MAGIC).then(|| read(image, blob))?
+            })
         })
-    })
 }
 
 fn read(image: &Image, blob: &[u8]) -> Option<Raw> {
@@ -109,7 +125,9 @@ fn inline_strings(bytes: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
 
 fn inline_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, start) = scalar::varint(bytes)?;
-    bytes.get(start..)?.split_at_checked(usize::try_from(length).ok()?)
+    bytes
+        .get(start..)?
+        .split_at_checked(usize::try_from(length).ok()?)
 }
 
 /// Pointers to two Go strings. Only 64-bit little-endian files are read at all.
@@ -123,19 +141,27 @@ fn pointed_strings<'a>(
     }
     let string = |at: usize| {
         let header = VirtualAddress(scalar::u64_at(blob, at)?);
-        image.read(VirtualAddress(image.word(header)?), image.word_at(header, 8)?)
+        image.read(
+            VirtualAddress(image.word(header)?),
+            image.word_at(header, 8)?,
+        )
     };
     Some((string(16)?, string(24)))
 }
 
 fn between_sentinels(modules: &[u8]) -> Option<&str> {
     let inner = modules.get(SENTINEL..modules.len().checked_sub(SENTINEL)?)?;
-    inner.ends_with(b"\n").then(|| std::str::from_utf8(inner).ok())?
+    inner
+        .ends_with(b"\n")
+        .then(|| std::str::from_utf8(inner).ok())?
 }
 
 /// Keys and values with blanks or quotes are written as Go string literals.
 fn unquoted(text: &str) -> String {
-    let Some(inner) = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+    let Some(inner) = text
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+    else {
         return text.trim_matches('`').to_owned();
     };
     let mut plain = String::with_capacity(inner.len());
@@ -191,8 +217,15 @@ mod tests {
         assert_eq!(found.go_version, "go1.26.8");
         assert_eq!(found.path.as_deref(), Some("example.com/shop/cmd"));
         assert_eq!(found.main.unwrap().path, "example.com/shop");
-        let versions: Vec<_> = found.dependencies.iter().map(|dep| dep.version.as_str()).collect();
-        assert_eq!(versions, ["v1.47.0", "v1.47.0 => example.com/otel v1.0.0", "v1.0.1"]);
+        let versions: Vec<_> = found
+            .dependencies
+            .iter()
+            .map(|dep| dep.version.as_str())
+            .collect();
+        assert_eq!(
+            versions,
+            ["v1.47.0", "v1.47.0 => example.com/otel v1.0.0", "v1.0.1"]
+        );
         assert_eq!(found.settings["-buildmode"], "pie");
         assert_eq!(found.settings["-ldflags"], "-s -w -X main.a=\"b\"");
     }
@@ -209,7 +242,14 @@ mod tests {
         let mut bytes = vec![0u8; 96];
         bytes[..14].copy_from_slice(MAGIC);
         bytes[POINTER_SIZE] = 8;
-        for (at, word) in [(16, 0x1020u64), (24, 0x1030), (32, 0x1040), (40, 6), (48, 0), (56, 0)] {
+        for (at, word) in [
+            (16, 0x1020u64),
+            (24, 0x1030),
+            (32, 0x1040),
+            (40, 6),
+            (48, 0),
+            (56, 0),
+        ] {
             bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
         }
         bytes[64..70].copy_from_slice(b"go1.18");

@@ -32,12 +32,17 @@ impl Image {
     ) -> Self {
         segments.sort_by_key(|segment| segment.address);
         relocations.sort();
-        Self { bytes, segments, relocations }
+        Self {
+            bytes,
+            segments,
+            relocations,
+        }
     }
 
     /// `length` bytes at an address, as they are in the file.
     pub fn read(&self, address: VirtualAddress, length: u64) -> Option<&[u8]> {
-        self.read_to_segment_end(address)?.get(..usize::try_from(length).ok()?)
+        self.read_to_segment_end(address)?
+            .get(..usize::try_from(length).ok()?)
     }
 
     /// All bytes from an address to the end of its segment's part of the file.
@@ -50,7 +55,9 @@ impl Image {
     /// A pointer-sized word as the process would see it without load bias: a relocation's value where there is
     /// one, because a linker may leave the word itself zero.
     pub fn word(&self, address: VirtualAddress) -> Option<u64> {
-        let found = self.relocations.binary_search_by_key(&address, |known| known.address);
+        let found = self
+            .relocations
+            .binary_search_by_key(&address, |known| known.address);
         match found.ok().and_then(|index| self.relocations.get(index)) {
             Some(relocation) => Some(relocation.value.0),
             None => scalar::u64_at(self.read(address, 8)?, 0),
@@ -80,7 +87,9 @@ impl Image {
 
     /// Segments with their bytes; those that the file does not hold in full are left out.
     pub fn segments(&self) -> impl Iterator<Item = (&Segment, &[u8])> {
-        self.segments.iter().filter_map(|segment| Some((segment, self.segment_bytes(segment)?)))
+        self.segments
+            .iter()
+            .filter_map(|segment| Some((segment, self.segment_bytes(segment)?)))
     }
 
     /// The whole file, loaded or not.
@@ -99,7 +108,9 @@ impl Image {
     }
 
     fn segment_of(&self, address: VirtualAddress) -> Option<&Segment> {
-        let after = self.segments.partition_point(|segment| segment.address <= address);
+        let after = self
+            .segments
+            .partition_point(|segment| segment.address <= address);
         let segment = self.segments.get(after.checked_sub(1)?)?;
         (address.0.checked_sub(segment.address.0)? < segment.file_size).then_some(segment)
     }
@@ -124,7 +135,11 @@ impl fmt::Debug for Image {
 /// A file's content.
 pub enum FileBytes {
     Owned(Vec<u8>),
-    Mapped { map: Mmap, file: File, modified: Option<std::time::SystemTime> },
+    Mapped {
+        map: Mmap,
+        file: File,
+        modified: Option<std::time::SystemTime>,
+    },
 }
 
 impl FileBytes {
@@ -133,12 +148,19 @@ impl FileBytes {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "not a regular file",
+            ));
         }
         // SAFETY: the mapping is private and only read. Another process may still change or cut the file: what
         // it changes is judged like any other input, and `is_unchanged` guards reads that come later.
         let map = unsafe { Mmap::map(&file)? };
-        Ok(Self::Mapped { map, file, modified: metadata.modified().ok() })
+        Ok(Self::Mapped {
+            map,
+            file,
+            modified: metadata.modified().ok(),
+        })
     }
 
     pub fn as_slice(&self) -> &[u8] {
@@ -151,9 +173,13 @@ impl FileBytes {
     fn is_unchanged(&self) -> bool {
         match self {
             Self::Owned(_) => true,
-            Self::Mapped { map, file, modified } => file.metadata().is_ok_and(|now| {
-                now.len() == map.len() as u64 && now.modified().ok() == *modified
-            }),
+            Self::Mapped {
+                map,
+                file,
+                modified,
+            } => file
+                .metadata()
+                .is_ok_and(|now| now.len() == map.len() as u64 && now.modified().ok() == *modified),
         }
     }
 }
@@ -181,11 +207,17 @@ mod tests {
             file_size,
             executable: false,
         };
-        let relocation =
-            Relocation { address: VirtualAddress(0x2000), value: VirtualAddress(0x1010) };
+        let relocation = Relocation {
+            address: VirtualAddress(0x2000),
+            value: VirtualAddress(0x1010),
+        };
         Image::new(
             FileBytes::Owned((0..64).collect()),
-            vec![segment(0x2000, 32, 32), segment(0x1000, 0, 32), segment(u64::MAX, 0, 8)],
+            vec![
+                segment(0x2000, 32, 32),
+                segment(0x1000, 0, 32),
+                segment(u64::MAX, 0, 8),
+            ],
             vec![relocation],
         )
     }
@@ -203,14 +235,23 @@ mod tests {
     #[test]
     fn a_relocated_word_reads_as_the_dynamic_linker_would_set_it() {
         assert_eq!(image().word(VirtualAddress(0x2000)), Some(0x1010));
-        assert_eq!(image().word(VirtualAddress(0x2008)), Some(0x2f2e_2d2c_2b2a_2928));
+        assert_eq!(
+            image().word(VirtualAddress(0x2008)),
+            Some(0x2f2e_2d2c_2b2a_2928)
+        );
     }
 
     #[test]
     fn addresses_and_file_offsets_are_two_names_of_one_place() {
         let image = image();
-        assert_eq!(image.offset_of(VirtualAddress(0x2004)), Some(FileOffset(36)));
-        assert_eq!(image.address_of(FileOffset(36)), Some(VirtualAddress(0x2004)));
+        assert_eq!(
+            image.offset_of(VirtualAddress(0x2004)),
+            Some(FileOffset(36))
+        );
+        assert_eq!(
+            image.address_of(FileOffset(36)),
+            Some(VirtualAddress(0x2004))
+        );
         assert_eq!(image.address_of(FileOffset(64)), None);
     }
 

@@ -5,11 +5,7 @@ use std::ops::Range;
 
 use crate::model::binary::{Itab, VirtualAddress};
 
-use super::{
-    image::Image,
-    moduledata::ItabTable,
-    types::Types,
-};
+use super::{image::Image, moduledata::ItabTable, types::Types};
 
 /// `abi.ITab`: interface, concrete type, hash (padded), methods.
 const CONCRETE_TYPE: u64 = 8;
@@ -63,7 +59,9 @@ fn packed(image: &Image, types: Types<'_>, range: Range<u64>) -> Vec<VirtualAddr
     while at < range.end {
         let address = VirtualAddress(at);
         found.push(address);
-        let Some(next) = size_of(address).and_then(|size| at.checked_add(size)) else { break };
+        let Some(next) = size_of(address).and_then(|size| at.checked_add(size)) else {
+            break;
+        };
         at = next;
     }
     found

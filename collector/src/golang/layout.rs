@@ -98,7 +98,9 @@ impl Layout {
     /// The layout of a release, if that release was verified.
     pub fn of(version: &GoVersion) -> Option<&'static Layout> {
         let minor = format!("{}.{}", version.major, version.minor);
-        LAYOUTS.iter().find(|layout| layout.verified.contains(&minor))
+        LAYOUTS
+            .iter()
+            .find(|layout| layout.verified.contains(&minor))
     }
 
     /// What the release builds unless an experiment says otherwise.
@@ -149,10 +151,20 @@ mod tests {
     #[test]
     fn each_row_can_size_its_own_map_type_and_find_its_itabs() {
         for row in LAYOUTS.iter() {
-            assert!(row.map_type_size(row.default_map()).is_some(), "{:?}", row.verified);
+            assert!(
+                row.map_type_size(row.default_map()).is_some(),
+                "{:?}",
+                row.verified
+            );
             let moduledata = row.moduledata;
-            assert_eq!(moduledata.itablinks.is_none(), moduledata.itaboffset.is_some());
-            assert_eq!(moduledata.itaboffset.is_some(), moduledata.itabsize.is_some());
+            assert_eq!(
+                moduledata.itablinks.is_none(),
+                moduledata.itaboffset.is_some()
+            );
+            assert_eq!(
+                moduledata.itaboffset.is_some(),
+                moduledata.itabsize.is_some()
+            );
         }
     }
 }

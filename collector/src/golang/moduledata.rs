@@ -74,16 +74,22 @@ impl Moduledata {
 /// Places that hold the header's address: words of the file, or relocations to it.
 fn candidates(image: &Image, header: VirtualAddress) -> impl Iterator<Item = VirtualAddress> {
     let wanted = header.0.to_le_bytes();
-    let words = image.segments().filter(|(segment, _)| !segment.executable).flat_map(
-        move |(segment, bytes)| {
+    let words = image
+        .segments()
+        .filter(|(segment, _)| !segment.executable)
+        .flat_map(move |(segment, bytes)| {
             let matching = bytes.chunks_exact(8).enumerate();
-            matching.filter(move |(_, word)| *word == wanted).filter_map(move |(index, _)| {
-                let offset = u64::try_from(index).ok()?.checked_mul(8)?;
-                Some(VirtualAddress(segment.address.0.checked_add(offset)?))
-            })
-        },
-    );
-    let relocated = image.relocations().iter().filter(move |known| known.value == header);
+            matching
+                .filter(move |(_, word)| *word == wanted)
+                .filter_map(move |(index, _)| {
+                    let offset = u64::try_from(index).ok()?.checked_mul(8)?;
+                    Some(VirtualAddress(segment.address.0.checked_add(offset)?))
+                })
+        });
+    let relocated = image
+        .relocations()
+        .iter()
+        .filter(move |known| known.value == header);
     relocated.map(|known| known.address).chain(words)
 }
 

@@ -1,6 +1,5 @@
 //! Little-endian scalars, variable-length integers and strings in a byte slice; `None` beyond its end.
 
-
 pub fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
     Some(u32::from_le_bytes(array_at(bytes, offset)?))
 }

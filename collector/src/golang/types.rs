@@ -2,11 +2,7 @@
 
 use crate::model::binary::{GoBinary, MapImplementation, VirtualAddress};
 
-use super::{
-    image::Image,
-    layout::Layout,
-    scalar,
-};
+use super::{image::Image, layout::Layout, scalar};
 
 /// `abi.TFlag*`
 const FLAG_UNCOMMON: u8 = 1;
@@ -42,13 +38,23 @@ impl<'a> Types<'a> {
         map: MapImplementation,
         base: VirtualAddress,
     ) -> Self {
-        Self { image, layout, map, base }
+        Self {
+            image,
+            layout,
+            map,
+            base,
+        }
     }
 
     /// The types of an executable that was inspected.
     pub fn of(binary: &'a GoBinary) -> Option<Self> {
         let layout = Layout::of(&binary.go_version)?;
-        Some(Self::new(&binary.image, layout, binary.map_implementation, binary.types))
+        Some(Self::new(
+            &binary.image,
+            layout,
+            binary.map_implementation,
+            binary.types,
+        ))
     }
 
     /// The name as `reflect` writes it, e.g. `map[string]*main.order`: with package names, not paths.
@@ -77,7 +83,8 @@ impl<'a> Types<'a> {
     /// How many methods an interface type has.
     pub fn interface_methods(&self, address: VirtualAddress) -> Option<u64> {
         // interfacetype: the type, the package's name, then the slice of methods.
-        self.image.word_at(address, self.layout.abi_type.size.checked_add(16)?)
+        self.image
+            .word_at(address, self.layout.abi_type.size.checked_add(16)?)
     }
 
     fn descriptor(&self, address: VirtualAddress) -> Option<Descriptor<'a>> {
@@ -94,7 +101,11 @@ impl<'a> Types<'a> {
 
     /// A name: a byte of flags, the length, the text.
     fn text(&self, offset: i32) -> Option<&'a str> {
-        let address = self.base.0.checked_add(u64::try_from(offset).ok()?)?.checked_add(1)?;
+        let address = self
+            .base
+            .0
+            .checked_add(u64::try_from(offset).ok()?)?
+            .checked_add(1)?;
         let bytes = self.image.read_to_segment_end(VirtualAddress(address))?;
         let (length, start) = scalar::varint(bytes)?;
         let end = start.checked_add(usize::try_from(length).ok()?)?;
@@ -127,7 +138,9 @@ impl<'a> Descriptor<'a> {
     /// Puts the package's path in the place of its name. Predeclared types have no package.
     fn with_package_path(&self) -> Option<String> {
         let name = self.name()?;
-        let Some(path) = self.package_path() else { return Some(name.to_owned()) };
+        let Some(path) = self.package_path() else {
+            return Some(name.to_owned());
+        };
         // The package's name ends at the first period: type arguments come later.
         let (_, type_name) = name.split_once('.')?;
         Some(format!("{path}.{type_name}"))

@@ -1,6 +1,9 @@
 //! Offsets of struct fields from debug information, for layouts that no table knows.
 
-use std::{borrow::Cow, collections::{BTreeMap, BTreeSet}};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use gimli::{AttributeValue, DebuggingInformationEntry, EndianSlice, LittleEndian, Unit};
 use object::{Object as _, ObjectSection as _};
@@ -35,7 +38,9 @@ fn search_file(data: &[u8], search: &mut Search<'_>) -> Option<()> {
     let dwarf = sections.borrow(|section| EndianSlice::new(section, LittleEndian));
     let mut units = dwarf.units();
     while let Some(header) = units.next().ok()? {
-        let Ok(unit) = dwarf.unit(header) else { continue };
+        let Ok(unit) = dwarf.unit(header) else {
+            continue;
+        };
         search.unit(&dwarf, &unit)?;
         if search.wanted.is_empty() {
             break;
@@ -56,7 +61,10 @@ impl<'w> Search<'w> {
         for (structure, field) in fields.iter().filter_map(|name| name.rsplit_once('.')) {
             wanted.entry(structure).or_default().insert(field);
         }
-        Self { wanted, found: BTreeMap::new() }
+        Self {
+            wanted,
+            found: BTreeMap::new(),
+        }
     }
 
     fn unit<'a>(&mut self, dwarf: &gimli::Dwarf<Slice<'a>>, unit: &Unit<Slice<'a>>) -> Option<()> {
@@ -93,7 +101,9 @@ impl<'w> Search<'w> {
         entry: &DebuggingInformationEntry<Slice<'a>>,
     ) -> Option<&'w str> {
         let name = name_of(dwarf, unit, entry)?;
-        self.wanted.get_key_value(name.as_ref()).map(|(known, _)| *known)
+        self.wanted
+            .get_key_value(name.as_ref())
+            .map(|(known, _)| *known)
     }
 
     fn member<'a>(
@@ -105,7 +115,9 @@ impl<'w> Search<'w> {
     ) -> Option<()> {
         let name = name_of(dwarf, unit, entry)?;
         let fields = self.wanted.get_mut(structure)?;
-        let offset = entry.attr_value(gimli::DW_AT_data_member_location)?.udata_value()?;
+        let offset = entry
+            .attr_value(gimli::DW_AT_data_member_location)?
+            .udata_value()?;
         if fields.remove(name.as_ref()) {
             self.found.insert(format!("{structure}.{name}"), offset);
         }

@@ -34,16 +34,29 @@ impl<'data> Elf<'data> {
         let architecture = architecture(header)?;
         let elf_type = header.e_type(LE);
         if elf_type != elf::ET_EXEC && elf_type != elf::ET_DYN {
-            return Err(InspectError::NotExecutable { elf_type: elf_type.0 });
+            return Err(InspectError::NotExecutable {
+                elf_type: elf_type.0,
+            });
         }
         let described = described_size(header, data);
         if described > data.len() as u64 {
-            return Err(InspectError::Truncated { described, present: data.len() as u64 });
+            return Err(InspectError::Truncated {
+                described,
+                present: data.len() as u64,
+            });
         }
-        let programs = header.program_headers(LE, data).map_err(|_| InspectError::NotElf)?;
+        let programs = header
+            .program_headers(LE, data)
+            .map_err(|_| InspectError::NotElf)?;
         // A file without sections, or with ones that make no sense, still has all that the kernel needs.
         let sections = header.sections(LE, data).unwrap_or_default();
-        Ok(Self { data, header, programs, sections, architecture })
+        Ok(Self {
+            data,
+            header,
+            programs,
+            sections,
+            architecture,
+        })
     }
 
     pub fn is_position_independent(&self) -> bool {
@@ -52,7 +65,10 @@ impl<'data> Elf<'data> {
 
     /// Neither an interpreter nor a library is asked for.
     pub fn is_statically_linked(&self) -> bool {
-        let interpreted = self.programs.iter().any(|program| program.p_type(LE) == elf::PT_INTERP);
+        let interpreted = self
+            .programs
+            .iter()
+            .any(|program| program.p_type(LE) == elf::PT_INTERP);
         !interpreted && self.dynamic_values(elf::DT_NEEDED).next().is_none()
     }
 
@@ -65,7 +81,10 @@ impl<'data> Elf<'data> {
     }
 
     pub fn segments(&self) -> Vec<Segment> {
-        let loaded = self.programs.iter().filter(|program| program.p_type(LE) == elf::PT_LOAD);
+        let loaded = self
+            .programs
+            .iter()
+            .filter(|program| program.p_type(LE) == elf::PT_LOAD);
         loaded
             .map(|program| Segment {
                 address: VirtualAddress(program.p_vaddr(LE)),
@@ -105,7 +124,10 @@ impl<'data> Elf<'data> {
     /// The Go build id and the GNU build id, the latter in hex.
     pub fn build_ids(&self) -> (Option<String>, Option<String>) {
         let (mut go, mut gnu) = (None, None);
-        let segments = self.programs.iter().filter_map(|program| program.notes(LE, self.data).ok()?);
+        let segments = self
+            .programs
+            .iter()
+            .filter_map(|program| program.notes(LE, self.data).ok()?);
         for note in segments.flatten().flatten() {
             match (note.name(), note.n_type(LE)) {
                 // NT_GO_BUILD_ID, src/cmd/link/internal/ld/elf.go
@@ -133,11 +155,16 @@ impl<'data> Elf<'data> {
             bytes.get(usize::try_from(within).ok()?..)?.get(..size)
         })?;
         let count = size / size_of::<Rela64<LE>>();
-        pod::slice_from_bytes(bytes, count).ok().map(|(entries, _)| entries)
+        pod::slice_from_bytes(bytes, count)
+            .ok()
+            .map(|(entries, _)| entries)
     }
 
     fn dynamic_values(&self, tag: elf::DynamicTag) -> impl Iterator<Item = u64> + '_ {
-        let tables = self.programs.iter().filter_map(|program| program.dynamic(LE, self.data).ok()?);
+        let tables = self
+            .programs
+            .iter()
+            .filter_map(|program| program.dynamic(LE, self.data).ok()?);
         tables
             .flatten()
             .map(|entry| (entry.d_tag.get(LE), entry.d_val.get(LE)))
@@ -164,7 +191,9 @@ fn header(data: &[u8]) -> Result<&Header, InspectError> {
     let readable = elf::FileClass(*class) == elf::ELFCLASS64
         && elf::DataEncoding(*encoding) == elf::ELFDATA2LSB;
     if !readable {
-        return Err(InspectError::WrongArchitecture { machine: machine_name(machine) });
+        return Err(InspectError::WrongArchitecture {
+            machine: machine_name(machine),
+        });
     }
     if data.len() < size_of::<Header>() {
         return Err(truncated);
@@ -176,7 +205,9 @@ fn architecture(header: &Header) -> Result<Architecture, InspectError> {
     match header.e_machine(LE) {
         elf::EM_X86_64 => Ok(Architecture::Amd64),
         elf::EM_AARCH64 => Ok(Architecture::Arm64),
-        other => Err(InspectError::WrongArchitecture { machine: machine_name(other.0) }),
+        other => Err(InspectError::WrongArchitecture {
+            machine: machine_name(other.0),
+        }),
     }
 }
 
@@ -202,8 +233,16 @@ fn described_size(header: &Header, data: &[u8]) -> u64 {
         0 => 0,
         _ => offset.saturating_add(u64::from(count) * u64::from(size)),
     };
-    let programs = table(header.e_phoff(LE), header.e_phnum(LE), header.e_phentsize(LE));
-    let sections = table(header.e_shoff(LE), header.e_shnum(LE), header.e_shentsize(LE));
+    let programs = table(
+        header.e_phoff(LE),
+        header.e_phnum(LE),
+        header.e_phentsize(LE),
+    );
+    let sections = table(
+        header.e_shoff(LE),
+        header.e_shnum(LE),
+        header.e_shentsize(LE),
+    );
     let segments = header.program_headers(LE, data).unwrap_or_default().iter();
     segments
         .filter(|program| program.p_type(LE) == elf::PT_LOAD)

@@ -26,7 +26,10 @@ pub enum InspectError {
     #[error("Go {major}.{minor} is not in the tables (the executable says {raw:?})")]
     UnknownGoVersion { major: u32, minor: u32, raw: String },
     #[error("damaged or unusual: {what} was not found where Go {go_version} puts it")]
-    Malformed { what: &'static str, go_version: String },
+    Malformed {
+        what: &'static str,
+        go_version: String,
+    },
     #[error("its Go code is linked in {sections} separate parts; slowmap reads one")]
     SplitText { sections: u64 },
     #[error("pid {pid}: no mapping of {} found in /proc/{pid}/maps", path.display())]

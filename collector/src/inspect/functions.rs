@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    golang::{image::Image, pclntab::{self, Pclntab}},
+    golang::{
+        image::Image,
+        pclntab::{self, Pclntab},
+    },
     model::binary::{Architecture, Function, VirtualAddress},
 };
 
@@ -69,8 +72,14 @@ impl Text<'_> {
     fn code<'s>(&'s self, function: &pclntab::Function<'s>) -> Option<Code<'s>> {
         let range = function.range();
         let address = VirtualAddress(range.start);
-        let bytes = self.image.read(address, range.end.checked_sub(range.start)?)?;
-        Some(Code { name: function.name(), address, bytes: self.without_padding(bytes) })
+        let bytes = self
+            .image
+            .read(address, range.end.checked_sub(range.start)?)?;
+        Some(Code {
+            name: function.name(),
+            address,
+            bytes: self.without_padding(bytes),
+        })
     }
 
     fn without_padding<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
@@ -85,6 +94,8 @@ impl Text<'_> {
 impl CodeSource for Text<'_> {
     fn function_at(&self, address: VirtualAddress) -> Option<Code<'_>> {
         let function = self.table.find(address.0)?;
-        (function.range().start == address.0).then(|| self.code(&function)).flatten()
+        (function.range().start == address.0)
+            .then(|| self.code(&function))
+            .flatten()
     }
 }

@@ -73,8 +73,16 @@ pub fn inspect_bytes(
         go.moduledata.function_data,
     )
     .ok_or_else(|| malformed("the function table", &go.version))?;
-    let text = Text { image: &file.image, table, architecture: file.architecture };
-    let Survey { functions, has_hmap, has_cgo } = text.survey(wanted.functions);
+    let text = Text {
+        image: &file.image,
+        table,
+        architecture: file.architecture,
+    };
+    let Survey {
+        functions,
+        has_hmap,
+        has_cgo,
+    } = text.survey(wanted.functions);
     let map_implementation = match has_hmap {
         true => MapImplementation::Hmap,
         false => layout.default_map(),
@@ -131,8 +139,7 @@ impl File {
         let (stripped, has_dwarf) = (!elf.has_symbols(), elf.has_dwarf());
         let build_ids = elf.build_ids();
         let build_info_section = elf.section_address(&[".go.buildinfo"]);
-        let pclntab_section =
-            elf.section_address(&[".gopclntab", ".data.rel.ro.gopclntab"]);
+        let pclntab_section = elf.section_address(&[".gopclntab", ".data.rel.ro.gopclntab"]);
         let (segments, relocations) = (elf.segments(), elf.relocations());
         Ok(Self {
             image: Image::new(bytes, segments, relocations),
@@ -159,18 +166,23 @@ struct GoParts {
 
 impl GoParts {
     fn find(file: &File) -> Result<Self, InspectError> {
-        let build = BuildInfo::find(&file.image, file.build_info_section).ok_or_else(|| {
-            match is_packed(file.image.file()) {
-                true => InspectError::UpxPacked,
-                false => InspectError::NotGo,
-            }
-        })?;
+        let build =
+            BuildInfo::find(&file.image, file.build_info_section).ok_or_else(
+                || match is_packed(file.image.file()) {
+                    true => InspectError::UpxPacked,
+                    false => InspectError::NotGo,
+                },
+            )?;
         let mode = build.settings.get("-buildmode");
-        if let Some(mode) = mode.filter(|mode| ["c-shared", "plugin", "shared"].contains(&mode.as_str())) {
+        if let Some(mode) =
+            mode.filter(|mode| ["c-shared", "plugin", "shared"].contains(&mode.as_str()))
+        {
             return Err(InspectError::UnsupportedBuildMode { mode: mode.clone() });
         }
-        let version = version::parse(&build.go_version)
-            .ok_or_else(|| InspectError::NotARelease { raw: build.go_version.clone() })?;
+        let version =
+            version::parse(&build.go_version).ok_or_else(|| InspectError::NotARelease {
+                raw: build.go_version.clone(),
+            })?;
         let layout = Layout::of(&version).ok_or_else(|| InspectError::UnknownGoVersion {
             major: version.major,
             minor: version.minor,
@@ -181,9 +193,17 @@ impl GoParts {
         let moduledata = Moduledata::find(&file.image, layout, &header)
             .ok_or_else(|| malformed("the module's description (moduledata)", &version))?;
         if moduledata.text_sections > 1 {
-            return Err(InspectError::SplitText { sections: moduledata.text_sections });
+            return Err(InspectError::SplitText {
+                sections: moduledata.text_sections,
+            });
         }
-        Ok(Self { version, build, layout, header, moduledata })
+        Ok(Self {
+            version,
+            build,
+            layout,
+            header,
+            moduledata,
+        })
     }
 }
 
@@ -208,5 +228,8 @@ fn is_packed(file: &[u8]) -> bool {
 }
 
 fn malformed(what: &'static str, version: &GoVersion) -> InspectError {
-    InspectError::Malformed { what, go_version: version.raw.clone() }
+    InspectError::Malformed {
+        what,
+        go_version: version.raw.clone(),
+    }
 }

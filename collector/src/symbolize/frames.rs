@@ -10,7 +10,7 @@ pub(super) fn unknown(address: u64) -> Frame {
 }
 
 /// Appends what a resolver found at an address, innermost call first.
-pub(super) fn push(frames: &mut Vec<Frame>, address: u64, symbol: Option<ResolvedSym<'_>>) {
+pub(super) fn push(frames: &mut Vec<Frame>, address: u64, symbol: Option<&ResolvedSym<'_>>) {
     match symbol {
         Some(symbol) => {
             let code = symbol.code_info.as_deref();
@@ -20,9 +20,23 @@ pub(super) fn push(frames: &mut Vec<Frame>, address: u64, symbol: Option<Resolve
     }
 }
 
-/// The same for a symbol of blazesym's own.
-pub(super) fn push_symbol(frames: &mut Vec<Frame>, address: u64, symbol: &Sym<'_>) {
-    expand(frames, address, &symbol.name, symbol.code_info.as_deref(), &symbol.inlined);
+/// What blazesym found at an address. A symbol that does not reach as far is another function's: blazesym takes
+/// the nearest one before the address, and a stripped library has few. What comes from debug information has no
+/// size, but a line.
+pub(super) fn of_symbol(address: u64, symbol: Option<&Sym<'_>>) -> Vec<Frame> {
+    let reaches = |symbol: &&Sym<'_>| match symbol.size {
+        Some(size) => symbol.offset < size,
+        None => symbol.code_info.is_some(),
+    };
+    let mut frames = Vec::new();
+    match symbol.filter(reaches) {
+        Some(symbol) => {
+            let code = symbol.code_info.as_deref();
+            expand(&mut frames, address, &symbol.name, code, &symbol.inlined);
+        }
+        None => frames.push(unknown(address)),
+    }
+    frames
 }
 
 /// blazesym lists inlined calls from the outermost inwards, each with the place that is being executed in it.
@@ -34,7 +48,12 @@ fn expand(
     inlined: &[InlinedFn<'_>],
 ) {
     for call in inlined.iter().rev() {
-        frames.push(frame(address, Some(&call.name), call.code_info.as_ref(), true));
+        frames.push(frame(
+            address,
+            Some(&call.name),
+            call.code_info.as_ref(),
+            true,
+        ));
     }
     frames.push(frame(address, Some(function), code, false));
 }

@@ -5,6 +5,7 @@
 //! that have gone make no difference; the rest (C code, the vDSO) is blazesym's own. Never waits, attaches or
 //! changes anything; what cannot be named keeps its address.
 
+mod executable;
 mod foreign;
 mod frames;
 mod resolver;
@@ -12,7 +13,7 @@ mod stack;
 
 use std::fmt;
 
-use blazesym::symbolize::{FindSymOpts, Symbolize as _};
+use blazesym::symbolize::FindSymOpts;
 
 use crate::{
     golang::types::Types,
@@ -26,6 +27,7 @@ use crate::{
 
 use foreign::ForeignCode;
 use resolver::GoResolver;
+use stack::Place;
 
 /// What the runtime's map writes begin with; the suffix tells the kind of key.
 const MAP_ASSIGN: &str = "runtime.mapassign";
@@ -42,20 +44,43 @@ impl Symbolizer {
     }
 
     /// The frames of a stack, leaf first. `bias` is what the process adds to the executable's addresses.
-    pub fn symbolize(&self, pid: Pid, binary: &GoBinary, bias: u64, stack: &RawStack) -> Vec<Frame> {
-        let resolver = binary.image.is_unchanged().then(|| GoResolver::new(binary)).flatten();
+    pub fn symbolize(
+        &self,
+        pid: Pid,
+        binary: &GoBinary,
+        bias: u64,
+        stack: &RawStack,
+    ) -> Vec<Frame> {
+        let resolver = binary
+            .image
+            .is_unchanged()
+            .then(|| GoResolver::new(binary))
+            .flatten();
         let Some(resolver) = resolver else {
-            return stack.addresses.iter().copied().map(frames::unknown).collect();
+            return stack
+                .addresses
+                .iter()
+                .copied()
+                .map(frames::unknown)
+                .collect();
         };
         let places = stack::places(&resolver, bias, stack);
+        let is_go = |place: &Place| resolver.covers(place.lookup.wrapping_sub(bias));
+        let foreign: Vec<Place> = places
+            .iter()
+            .copied()
+            .filter(|place| !is_go(place))
+            .collect();
+        let foreign = self.foreign.frames(pid, binary, bias, &foreign);
         let mut result = Vec::with_capacity(places.len());
         for place in places {
-            let looked_up = place.lookup.wrapping_sub(bias);
-            if resolver.covers(looked_up) {
-                let found = resolver.find_sym(looked_up, &FindSymOpts::CodeInfoAndInlined);
-                frames::push(&mut result, place.address, found.ok().and_then(Result::ok));
-            } else {
-                result.extend(self.foreign.frames(pid, binary, place));
+            match foreign.get(&place) {
+                Some(frames) => result.extend_from_slice(frames),
+                None => {
+                    let at = place.lookup.wrapping_sub(bias);
+                    let found = resolver.resolve(at, &FindSymOpts::CodeInfoAndInlined);
+                    frames::push(&mut result, place.address, found.as_ref());
+                }
             }
         }
         result
@@ -86,5 +111,8 @@ impl fmt::Debug for Symbolizer {
 /// The runtime function by which the program wrote to the map, e.g. `runtime.mapassign_faststr`.
 pub fn map_assign_entry(frames: &[Frame]) -> Option<String> {
     let names = frames.iter().filter_map(|frame| frame.function.as_deref());
-    names.into_iter().find(|name| name.starts_with(MAP_ASSIGN)).map(str::to_owned)
+    names
+        .into_iter()
+        .find(|name| name.starts_with(MAP_ASSIGN))
+        .map(str::to_owned)
 }

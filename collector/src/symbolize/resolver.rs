@@ -1,27 +1,20 @@
-//! A resolver for Go code, as blazesym knows resolvers.
+//! Go code by its own tables, in blazesym's terms.
 
 use std::{borrow::Cow, ffi::OsStr};
 
 use blazesym::{
-    Addr, Result,
-    symbolize::{
-        CodeInfo, FindSymOpts, InlinedFn, Reason, ResolvedSym, SrcLang, Symbolize,
-        TranslateFileOffset,
-    },
+    Addr,
+    symbolize::{CodeInfo, FindSymOpts, InlinedFn, ResolvedSym, SrcLang},
 };
 
 use crate::{
-    golang::{
-        image::Image,
-        pclntab::{Call, Pclntab},
-    },
-    model::binary::{FileOffset, GoBinary},
+    golang::pclntab::{Call, Pclntab},
+    model::binary::GoBinary,
 };
 
 /// Names the Go code of one executable. Addresses are without load bias.
 #[derive(Debug)]
 pub(super) struct GoResolver<'a> {
-    image: &'a Image,
     table: Pclntab<'a>,
     module: Option<&'a OsStr>,
 }
@@ -29,7 +22,6 @@ pub(super) struct GoResolver<'a> {
 impl<'a> GoResolver<'a> {
     pub fn new(binary: &'a GoBinary) -> Option<Self> {
         Some(Self {
-            image: &binary.image,
             table: Pclntab::of(binary)?,
             module: binary.path.file_name(),
         })
@@ -37,26 +29,21 @@ impl<'a> GoResolver<'a> {
 
     /// Whether an address is in Go's own code.
     pub fn covers(&self, address: u64) -> bool {
-        self.table.code_range().is_some_and(|range| range.contains(&address))
+        self.table
+            .code_range()
+            .is_some_and(|range| range.contains(&address))
     }
 
     /// Bytes between the stack pointer and the return address at an instruction.
     pub fn stack_delta(&self, address: u64) -> Option<i32> {
         self.table.find(address)?.stack_delta(address)
     }
-}
 
-impl Symbolize for GoResolver<'_> {
-    fn find_sym(
-        &self,
-        addr: Addr,
-        opts: &FindSymOpts,
-    ) -> Result<std::result::Result<ResolvedSym<'_>, Reason>> {
-        let Some(function) = self.table.find(addr) else { return Ok(Err(Reason::UnknownAddr)) };
-        let calls = function.calls(addr);
-        let Some((own, inlined)) = calls.split_last() else {
-            return Ok(Err(Reason::UnknownAddr));
-        };
+    /// The function at an address, the calls inlined into it, and their lines.
+    pub fn resolve(&self, address: Addr, opts: &FindSymOpts) -> Option<ResolvedSym<'a>> {
+        let function = self.table.find(address)?;
+        let calls = function.calls(address);
+        let (own, inlined) = calls.split_last()?;
         let (with_code, with_inlined) = match opts {
             FindSymOpts::CodeInfoAndInlined => (true, true),
             FindSymOpts::CodeInfo => (true, false),
@@ -65,11 +52,14 @@ impl Symbolize for GoResolver<'_> {
         let range = function.range();
         // blazesym lists inlined calls from the outermost inwards.
         let inlined = inlined.iter().rev().filter(|_| with_inlined);
-        Ok(Ok(ResolvedSym {
+        Some(ResolvedSym {
             name: function.name(),
             module: self.module,
             addr: range.start,
-            size: usize::try_from(range.end - range.start).ok(),
+            size: range
+                .end
+                .checked_sub(range.start)
+                .and_then(|size| usize::try_from(size).ok()),
             lang: SrcLang::Unknown,
             code_info: with_code.then(|| code_info(own)).flatten().map(Box::new),
             inlined: inlined
@@ -80,13 +70,7 @@ impl Symbolize for GoResolver<'_> {
                 })
                 .collect(),
             _non_exhaustive: (),
-        }))
-    }
-}
-
-impl TranslateFileOffset for GoResolver<'_> {
-    fn file_offset_to_virt_offset(&self, file_offset: u64) -> Result<Option<Addr>> {
-        Ok(self.image.address_of(FileOffset(file_offset)).map(|address| address.0))
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use crate::model::write::RawStack;
 use super::resolver::GoResolver;
 
 /// An address of a stack, and the one to look up for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Place {
     pub address: u64,
     /// For a caller: within the call that it will return from.
@@ -14,13 +14,21 @@ pub(super) struct Place {
 }
 
 pub(super) fn places(resolver: &GoResolver<'_>, bias: u64, stack: &RawStack) -> Vec<Place> {
-    let Some((leaf, callers)) = stack.addresses.split_first() else { return Vec::new() };
+    let Some((leaf, callers)) = stack.addresses.split_first() else {
+        return Vec::new();
+    };
     let lost = lost_caller(resolver, bias, *leaf, stack.top_words)
         .filter(|address| callers.first() != Some(address));
     let returns = lost.into_iter().chain(callers.iter().copied());
-    std::iter::once(Place { address: *leaf, lookup: *leaf })
-        .chain(returns.map(|address| Place { address, lookup: address.saturating_sub(1) }))
-        .collect()
+    std::iter::once(Place {
+        address: *leaf,
+        lookup: *leaf,
+    })
+    .chain(returns.map(|address| Place {
+        address,
+        lookup: address.saturating_sub(1),
+    }))
+    .collect()
 }
 
 /// A frame-pointer walk begins at the frame that the frame pointer names. Before the leaf has saved its caller's

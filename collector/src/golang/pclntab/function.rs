@@ -33,13 +33,14 @@ pub struct Call<'a> {
 }
 
 impl<'a> Function<'a> {
-    pub(super) fn new(
-        table: Pclntab<'a>,
-        range: Range<u64>,
-        structure: &'a [u8],
-    ) -> Option<Self> {
+    pub(super) fn new(table: Pclntab<'a>, range: Range<u64>, structure: &'a [u8]) -> Option<Self> {
         let name = table.name(scalar::u32_at(structure, table.layout.func.name)?)?;
-        (range.start < range.end).then_some(Self { table, range, structure, name })
+        (range.start < range.end).then_some(Self {
+            table,
+            range,
+            structure,
+            name,
+        })
     }
 
     /// Fully qualified, as Go's own tracebacks write it.
@@ -90,7 +91,10 @@ impl<'a> Function<'a> {
 
     fn file(&self, address: u64) -> Option<&'a str> {
         let number = self.value(self.table.layout.func.pcfile, address)?;
-        self.table.file(scalar::u32_at(self.structure, self.table.layout.func.cu_offset)?, number)
+        self.table.file(
+            scalar::u32_at(self.structure, self.table.layout.func.cu_offset)?,
+            number,
+        )
     }
 
     /// The innermost inlined call at an address: name, whether it is a wrapper, and the address whose line is
@@ -98,10 +102,15 @@ impl<'a> Function<'a> {
     fn inlined_call(&self, address: u64) -> Option<(&'a str, bool, u64)> {
         let layout = &self.table.layout.inline_tree;
         let index = self.pcdata(PCDATA_INLINE_INDEX, address)?;
-        let offset = u64::try_from(index).ok()?.checked_mul(u64::try_from(layout.size).ok()?)?;
+        let offset = u64::try_from(index)
+            .ok()?
+            .checked_mul(u64::try_from(layout.size).ok()?)?;
         let tree = self.function_data(FUNCDATA_INLINE_TREE)?;
         let entry = VirtualAddress(tree.0.checked_add(offset)?);
-        let entry = self.table.image.read(entry, u64::try_from(layout.size).ok()?)?;
+        let entry = self
+            .table
+            .image
+            .read(entry, u64::try_from(layout.size).ok()?)?;
         let name = self.table.name(scalar::u32_at(entry, layout.name)?)?;
         let parent = u64::try_from(scalar::i32_at(entry, layout.parent_pc)?).ok()?;
         let wrapper = entry.get(layout.func_id) == Some(&self.table.layout.wrapper);
@@ -113,7 +122,14 @@ impl<'a> Function<'a> {
         if kind >= usize::try_from(count).ok()? {
             return None;
         }
-        self.value(self.table.layout.func.size.checked_add(kind.checked_mul(4)?)?, address)
+        self.value(
+            self.table
+                .layout
+                .func
+                .size
+                .checked_add(kind.checked_mul(4)?)?,
+            address,
+        )
     }
 
     fn function_data(&self, kind: usize) -> Option<VirtualAddress> {
@@ -123,7 +139,10 @@ impl<'a> Function<'a> {
             return None;
         }
         let index = pcdata_count.checked_add(kind)?;
-        let offset = scalar::u32_at(self.structure, layout.size.checked_add(index.checked_mul(4)?)?)?;
+        let offset = scalar::u32_at(
+            self.structure,
+            layout.size.checked_add(index.checked_mul(4)?)?,
+        )?;
         let address = self.table.function_data.0.checked_add(u64::from(offset))?;
         (offset != u32::MAX).then_some(VirtualAddress(address))
     }
@@ -135,6 +154,10 @@ impl<'a> Function<'a> {
             return None;
         }
         let table = self.table.values.get(usize::try_from(offset).ok()?..)?;
-        pcvalue::value_at(table, self.table.quantum, address.checked_sub(self.range.start)?)
+        pcvalue::value_at(
+            table,
+            self.table.quantum,
+            address.checked_sub(self.range.start)?,
+        )
     }
 }

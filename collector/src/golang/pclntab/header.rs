@@ -29,11 +29,7 @@ pub struct Header {
 impl Header {
     /// Looks at the section that is named for it where there is one, then through the whole image: an external
     /// linker may have merged the table into another section, and a section table may be missing.
-    pub fn find(
-        image: &Image,
-        layout: &Layout,
-        section: Option<VirtualAddress>,
-    ) -> Option<Header> {
+    pub fn find(image: &Image, layout: &Layout, section: Option<VirtualAddress>) -> Option<Header> {
         section
             .and_then(|address| Self::read(image, layout, address))
             .or_else(|| Self::scan(image, layout))
@@ -67,11 +63,13 @@ impl Header {
         let magic = layout.pclntab_magic.to_le_bytes();
         image.segments().find_map(|(segment, bytes)| {
             let word_aligned = bytes.chunks_exact(8).enumerate();
-            word_aligned.filter(|(_, word)| word.starts_with(&magic)).find_map(|(index, _)| {
-                let offset = u64::try_from(index).ok()?.checked_mul(8)?;
-                let address = segment.address.0.checked_add(offset)?;
-                Self::read(image, layout, VirtualAddress(address))
-            })
+            word_aligned
+                .filter(|(_, word)| word.starts_with(&magic))
+                .find_map(|(index, _)| {
+                    let offset = u64::try_from(index).ok()?.checked_mul(8)?;
+                    let address = segment.address.0.checked_add(offset)?;
+                    Self::read(image, layout, VirtualAddress(address))
+                })
         })
     }
 

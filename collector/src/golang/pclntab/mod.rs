@@ -46,11 +46,17 @@ impl<'a> Pclntab<'a> {
         function_data: VirtualAddress,
     ) -> Option<Self> {
         let table = |range: Range<u64>| {
-            image.read(VirtualAddress(range.start), range.end.checked_sub(range.start)?)
+            image.read(
+                VirtualAddress(range.start),
+                range.end.checked_sub(range.start)?,
+            )
         };
         let functions = image.read_to_segment_end(VirtualAddress(header.functions))?;
         // One entry more than functions: its code offset is where the last function ends.
-        let ftab_size = header.function_count.checked_mul(FTAB_ENTRY)?.checked_add(4)?;
+        let ftab_size = header
+            .function_count
+            .checked_mul(FTAB_ENTRY)?
+            .checked_add(4)?;
         (ftab_size <= functions.len()).then_some(Self {
             layout,
             image,
@@ -70,7 +76,13 @@ impl<'a> Pclntab<'a> {
     pub fn of(binary: &'a GoBinary) -> Option<Self> {
         let layout = Layout::of(&binary.go_version)?;
         let header = Header::read(&binary.image, layout, binary.pclntab)?;
-        Self::new(&binary.image, layout, &header, binary.text.start, binary.function_data)
+        Self::new(
+            &binary.image,
+            layout,
+            &header,
+            binary.text.start,
+            binary.function_data,
+        )
     }
 
     /// The function that covers an address, padding behind it included.
@@ -85,7 +97,8 @@ impl<'a> Pclntab<'a> {
                 high = middle;
             }
         }
-        self.function(low.checked_sub(1)?).filter(|function| function.range().contains(&address))
+        self.function(low.checked_sub(1)?)
+            .filter(|function| function.range().contains(&address))
     }
 
     /// All functions, by address; those whose entry makes no sense are left out.

@@ -1,0 +1,383 @@
+//! What `inspect` reads from real Go executables, against Go's own tools and the programs' own account.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use crate::build::{EXE, EXTERNAL, MODES, Running, go, native, output_of, shapes, toolchains};
+use slowmap::{
+    golang::{pclntab::Pclntab, types::Types},
+    inspect::{Wanted, inspect, process},
+    model::{
+        binary::{GoBinary, VirtualAddress},
+        process::Pid,
+    },
+};
+
+fn inspected(path: &Path, wanted: &Wanted<'_>) -> GoBinary {
+    inspect(path, path, wanted).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Text symbols of `go tool nm`: names at their addresses.
+fn text_symbols(toolchain: &str, executable: &Path) -> BTreeMap<u64, BTreeSet<String>> {
+    symbols(toolchain, executable, |kind| kind.eq_ignore_ascii_case("t"))
+}
+
+fn symbols(
+    toolchain: &str,
+    executable: &Path,
+    wanted: impl Fn(&str) -> bool,
+) -> BTreeMap<u64, BTreeSet<String>> {
+    let output = go(toolchain)
+        .args(["tool", "nm"])
+        .arg(executable)
+        .output()
+        .expect("go tool nm");
+    let mut found: BTreeMap<u64, BTreeSet<String>> = BTreeMap::new();
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let (address, rest) = line
+            .trim_start()
+            .split_once(' ')
+            .expect("address, kind, name");
+        let (kind, name) = rest
+            .trim_start()
+            .split_once(' ')
+            .expect("address, kind, name");
+        if let Ok(address) = u64::from_str_radix(address, 16)
+            && wanted(kind)
+        {
+            found.entry(address).or_default().insert(name.to_owned());
+        }
+    }
+    found
+}
+
+/// pclntab has `[...]` where the symbol has what stands in the outermost brackets.
+fn without_type_arguments(name: &str) -> String {
+    match (name.find('['), name.rfind(']')) {
+        (Some(open), Some(close)) if open < close => {
+            format!("{}[...]{}", &name[..open], &name[close + 1..])
+        }
+        _ => name.to_owned(),
+    }
+}
+
+#[test]
+fn every_function_is_where_go_tool_nm_says_it_is() {
+    for toolchain in toolchains() {
+        let executable = shapes(&toolchain, EXE);
+        let binary = inspected(&executable, &Wanted::default());
+        let table = Pclntab::of(&binary).unwrap();
+        let symbols = text_symbols(&toolchain, &executable);
+        let mut count = 0;
+        for function in table.functions() {
+            let names = symbols.get(&function.range().start);
+            // nm writes the calling convention behind adapters' names, and a period for the middle dot that
+            // the compiler numbers local types with.
+            let expected = without_type_arguments(&function.name().replace('·', "."));
+            let known = names.is_some_and(|names| {
+                let mut names = names.iter().map(|name| name.trim_end_matches(".abi0"));
+                names.any(|name| without_type_arguments(name) == expected)
+            });
+            assert!(known, "{toolchain}: {} is {names:?} to nm", function.name());
+            count += 1;
+        }
+        let of_go = |names: &BTreeSet<String>| {
+            let labels = ["runtime.text", "runtime.etext", "_rt0_amd64_linux"];
+            !names.iter().all(|name| labels.contains(&name.as_str()))
+        };
+        let expected = symbols.values().filter(|names| of_go(names)).count();
+        assert!(
+            count + 2 >= expected,
+            "{toolchain}: {count} functions of {expected}"
+        );
+    }
+}
+
+#[test]
+fn a_function_is_found_from_its_first_byte_to_its_last() {
+    let binary = inspected(&shapes("local", EXE), &Wanted::default());
+    let table = Pclntab::of(&binary).unwrap();
+    for function in table.functions() {
+        let range = function.range();
+        for address in [
+            range.start,
+            range.start + (range.end - range.start) / 2,
+            range.end - 1,
+        ] {
+            assert_eq!(
+                table.find(address).map(|found| found.name()),
+                Some(function.name())
+            );
+        }
+    }
+    let code = table.code_range().unwrap();
+    assert!(table.find(code.start - 1).is_none());
+    assert!(table.find(code.end).is_none());
+}
+
+#[test]
+fn all_ways_of_building_have_the_same_functions_and_settings() {
+    for toolchain in toolchains() {
+        for mode in MODES {
+            let binary = inspected(&shapes(&toolchain, mode), &Wanted::default());
+            let name = format!("{toolchain} {}", mode.name);
+            assert_eq!(binary.stripped, mode.name.ends_with("stripped"), "{name}");
+            assert_eq!(binary.has_dwarf, !binary.stripped, "{name}");
+            assert_eq!(
+                binary.position_independent,
+                mode.name.starts_with("pie"),
+                "{name}"
+            );
+            // The oldest releases record only what was asked for.
+            let build_mode = binary.build_mode.as_deref().unwrap_or("exe");
+            let expected = if binary.position_independent {
+                "pie"
+            } else {
+                "exe"
+            };
+            assert_eq!(build_mode, expected, "{name}");
+            assert_eq!(
+                binary.main_module.as_ref().unwrap().path,
+                "example.com/shapes",
+                "{name}"
+            );
+            assert!(!binary.cgo, "{name}");
+            assert!(binary.go_build_id.is_some(), "{name}");
+            if toolchain != "local" {
+                assert_eq!(binary.go_version.raw, toolchain, "{name}");
+            }
+            let table = Pclntab::of(&binary).unwrap();
+            let names: BTreeSet<&str> = table.functions().map(|found| found.name()).collect();
+            for name in [
+                "main.main",
+                "runtime.mapassign_faststr",
+                "example.com/shapes/internal/shop.(*Clerk).Sell",
+            ] {
+                assert!(names.contains(name), "{toolchain} {}: no {name}", mode.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn wanted_functions_are_the_ones_and_not_their_adapters() {
+    for toolchain in toolchains() {
+        let executable = shapes(&toolchain, EXE);
+        let wanted = Wanted {
+            functions: &[
+                "runtime.mapassign_faststr",
+                "runtime.gcAssistAlloc",
+                "runtime.asyncPreempt2",
+                "main.absent",
+            ],
+            ..Wanted::default()
+        };
+        let binary = inspected(&executable, &wanted);
+        let symbols = text_symbols(&toolchain, &executable);
+        let names: Vec<_> = binary.functions.keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "runtime.asyncPreempt2",
+                "runtime.gcAssistAlloc",
+                "runtime.mapassign_faststr"
+            ]
+        );
+        for function in binary.functions.values() {
+            assert!(
+                symbols[&function.address.0].contains(&function.name),
+                "{toolchain}: {function:?}"
+            );
+            let file = std::fs::read(&executable).unwrap();
+            let offset = binary.image.offset_of(function.address).unwrap().0 as usize;
+            let last = file[offset + function.size as usize - 1];
+            assert_ne!(last, 0xcc, "{toolchain}: {} ends in padding", function.name);
+        }
+    }
+}
+
+#[test]
+fn types_are_named_as_the_program_names_them() {
+    for toolchain in toolchains() {
+        for mode in MODES {
+            let executable = shapes(&toolchain, mode);
+            let wanted = Wanted {
+                functions: &["main.main"],
+                ..Wanted::default()
+            };
+            let binary = inspected(&executable, &wanted);
+            let types = Types::of(&binary).unwrap();
+            let printed = output_of(&executable, "types");
+            let mut lines = printed.lines();
+            let bias = bias(&binary, lines.next().unwrap());
+            let mut count = 0;
+            for line in lines {
+                let (address, name) = line.split_once(' ').unwrap();
+                let address = u64::from_str_radix(address, 16).unwrap().wrapping_sub(bias);
+                let found = types.name(VirtualAddress(address));
+                assert_eq!(found, Some(name), "{toolchain} {}", mode.name);
+                count += 1;
+            }
+            assert_eq!(count, 18, "{toolchain} {}", mode.name);
+        }
+    }
+}
+
+/// What the program's first line says of where it was loaded.
+fn bias(binary: &GoBinary, first_line: &str) -> u64 {
+    let address = first_line.strip_prefix("main.main ").unwrap();
+    u64::from_str_radix(address, 16).unwrap() - binary.functions["main.main"].address.0
+}
+
+#[test]
+fn itabs_have_the_names_and_addresses_of_their_symbols() {
+    for toolchain in toolchains() {
+        let executable = shapes(&toolchain, EXE);
+        let shop = "example.com/shapes/internal/shop";
+        let seller = format!("{shop}.Seller");
+        let concrete = [
+            format!("*{shop}.Clerk"),
+            format!("{shop}.Ledger"),
+            format!("*{shop}.Box[{shop}.Order]"),
+            format!("*{shop}.Box[map[string]int]"),
+        ];
+        let mut pairs: Vec<(&str, &str)> = concrete
+            .iter()
+            .map(|concrete| (seller.as_str(), concrete.as_str()))
+            .collect();
+        pairs.extend([("io.Writer", "*os.File"), ("error", "*io/fs.PathError")]);
+        let wanted = Wanted {
+            itabs: &pairs,
+            ..Wanted::default()
+        };
+        let binary = inspected(&executable, &wanted);
+        let symbols = symbols(&toolchain, &executable, |_| true);
+        for (interface, concrete) in &pairs {
+            let itab = binary
+                .itabs
+                .iter()
+                .find(|itab| itab.interface == *interface && itab.concrete == *concrete)
+                .unwrap_or_else(|| panic!("{toolchain}: no itab of {concrete} as {interface}"));
+            let symbol = symbols.get(&itab.address.0);
+            let expected = format!("itab.{concrete},{interface}");
+            assert!(
+                symbol.is_none_or(|names| names.iter().any(|name| name.ends_with(&expected))),
+                "{toolchain}: {symbol:?} for {expected}"
+            );
+        }
+        for mode in MODES {
+            let other = inspected(&shapes(&toolchain, mode), &wanted);
+            assert_eq!(other.itabs.len(), pairs.len(), "{toolchain} {}", mode.name);
+        }
+    }
+}
+
+#[test]
+fn field_offsets_come_from_debug_information_of_any_form() {
+    let goid = [
+        "runtime.g.goid",
+        "runtime.g.stack",
+        "runtime.stack.hi",
+        "runtime.g.none",
+        "none",
+    ];
+    let wanted = Wanted {
+        dwarf_fields: &goid,
+        ..Wanted::default()
+    };
+    // Compressed in the position independent build, plain in the other.
+    for (toolchain, mode, expected) in [
+        ("go1.22.12", MODES[0], Some(152)),
+        ("go1.22.12", MODES[2], Some(152)),
+        ("local", MODES[0], Some(152)),
+        ("local", MODES[2], Some(152)),
+        ("local", MODES[1], None),
+    ] {
+        let offsets = inspected(&shapes(toolchain, mode), &wanted).dwarf_offsets;
+        assert_eq!(
+            offsets.get("runtime.g.goid"),
+            expected.as_ref(),
+            "{toolchain} {}",
+            mode.name
+        );
+        assert_eq!(offsets.get("runtime.g.stack"), expected.map(|_| 0).as_ref());
+        assert_eq!(
+            offsets.get("runtime.stack.hi"),
+            expected.map(|_| 8).as_ref()
+        );
+        assert_eq!(offsets.len(), expected.map_or(0, |_| 3));
+    }
+}
+
+#[test]
+fn the_load_bias_of_a_running_process_is_found() {
+    let executables = MODES.map(|mode| shapes("local", mode));
+    for executable in executables.into_iter().chain(EXTERNAL.map(native)) {
+        let wanted = Wanted {
+            functions: &["main.main"],
+            ..Wanted::default()
+        };
+        let binary = inspected(&executable, &wanted);
+        let running = Running::start(&executable, 1);
+        let found = process::load_bias_of(Pid(running.pid()), &binary);
+        assert_eq!(
+            found.unwrap(),
+            bias(&binary, &running.first_lines[0]),
+            "{executable:?}"
+        );
+    }
+}
+
+#[test]
+fn a_running_process_is_read_through_its_own_link_to_the_executable() {
+    let copy = tempfile::tempdir().unwrap();
+    let executable = copy.path().join("service");
+    std::fs::copy(shapes("local", MODES[2]), &executable).unwrap();
+    let running = Running::start(&executable, 1);
+    std::fs::remove_file(&executable).unwrap();
+    let link = format!("/proc/{}/exe", running.pid());
+    let wanted = Wanted {
+        functions: &["main.main"],
+        ..Wanted::default()
+    };
+    let binary = inspect(Path::new(&link), &executable, &wanted).unwrap();
+    assert_eq!(binary.path, executable);
+    let found = process::load_bias_of(Pid(running.pid()), &binary).unwrap();
+    assert_eq!(found, bias(&binary, &running.first_lines[0]));
+}
+
+#[test]
+fn an_external_linkers_executable_has_the_same_in_it() {
+    for mode in EXTERNAL {
+        let executable = native(mode);
+        let wanted = Wanted {
+            functions: &["main.main", "runtime.mapassign_faststr"],
+            itabs: &[("io.Writer", "*os.File")],
+            ..Wanted::default()
+        };
+        let binary = inspected(&executable, &wanted);
+        assert!(binary.cgo, "{}", mode.name);
+        assert!(!binary.statically_linked, "{}", mode.name);
+        assert_eq!(
+            binary.position_independent,
+            mode.name.contains("pie"),
+            "{}",
+            mode.name
+        );
+        assert_eq!(
+            (binary.functions.len(), binary.itabs.len()),
+            (2, 1),
+            "{}",
+            mode.name
+        );
+        let printed = output_of(&executable, "types");
+        let mut lines = printed.lines();
+        let bias = bias(&binary, lines.next().unwrap());
+        let (address, name) = lines.next().unwrap().split_once(' ').unwrap();
+        let address = u64::from_str_radix(address, 16).unwrap() - bias;
+        let found = Types::of(&binary).unwrap().name(VirtualAddress(address));
+        assert_eq!(found, Some(name), "{}", mode.name);
+    }
+}
