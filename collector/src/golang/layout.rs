@@ -44,7 +44,6 @@ pub struct FuncLayout {
 #[serde(deny_unknown_fields)]
 pub struct InlineTreeLayout {
     pub size: usize,
-    pub func_id: usize,
     pub name: usize,
     pub parent_pc: usize,
 }

@@ -77,15 +77,29 @@ pub fn go(toolchain: &str) -> Command {
 
 /// The path of `testdata/shapes`, built without cgo; kept for the next test.
 pub fn shapes(toolchain: &str, mode: Mode) -> PathBuf {
-    build("shapes", toolchain, mode, "0")
+    build("shapes", toolchain, mode, &[("CGO_ENABLED", "0")])
+}
+
+/// The same, for a machine that is not this one.
+pub fn shapes_for_arm64(toolchain: &str) -> PathBuf {
+    let mode = Mode {
+        name: "arm64",
+        arguments: &["-buildmode=pie", "-ldflags=-s -w"],
+    };
+    build(
+        "shapes",
+        toolchain,
+        mode,
+        &[("CGO_ENABLED", "0"), ("GOARCH", "arm64")],
+    )
 }
 
 /// The path of `testdata/native`, built with cgo.
 pub fn native(mode: Mode) -> PathBuf {
-    build("native", "local", mode, "1")
+    build("native", "local", mode, &[("CGO_ENABLED", "1")])
 }
 
-fn build(program: &str, toolchain: &str, mode: Mode, cgo: &str) -> PathBuf {
+fn build(program: &str, toolchain: &str, mode: Mode, variables: &[(&str, &str)]) -> PathBuf {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME
         .lock()
@@ -100,7 +114,7 @@ fn build(program: &str, toolchain: &str, mode: Mode, cgo: &str) -> PathBuf {
     }
     let status = go(toolchain)
         .current_dir(&source)
-        .env("CGO_ENABLED", cgo)
+        .envs(variables.iter().copied())
         .args(["build", "-trimpath", "-o"])
         .arg(&output)
         .args(mode.arguments)

@@ -5,12 +5,14 @@ use std::{
     path::Path,
 };
 
-use crate::build::{EXE, EXTERNAL, MODES, Running, go, native, output_of, shapes, toolchains};
+use crate::build::{
+    EXE, EXTERNAL, MODES, Running, go, native, output_of, shapes, shapes_for_arm64, toolchains,
+};
 use slowmap::{
-    golang::{pclntab::Pclntab, types::Types},
-    inspect::{Wanted, inspect, process},
+    golang::{image::FileBytes, pclntab::Pclntab, types::Types},
+    inspect::{Wanted, inspect, inspect_bytes, process},
     model::{
-        binary::{GoBinary, VirtualAddress},
+        binary::{Architecture, GoBinary, VirtualAddress},
         process::Pid,
     },
 };
@@ -54,7 +56,7 @@ fn symbols(
 }
 
 /// pclntab has `[...]` where the symbol has what stands in the outermost brackets.
-fn without_type_arguments(name: &str) -> String {
+pub fn without_type_arguments(name: &str) -> String {
     match (name.find('['), name.rfind(']')) {
         (Some(open), Some(close)) if open < close => {
             format!("{}[...]{}", &name[..open], &name[close + 1..])
@@ -379,5 +381,66 @@ fn an_external_linkers_executable_has_the_same_in_it() {
         let address = u64::from_str_radix(address, 16).unwrap() - bias;
         let found = Types::of(&binary).unwrap().name(VirtualAddress(address));
         assert_eq!(found, Some(name), "{}", mode.name);
+    }
+}
+
+#[test]
+fn an_executable_without_a_section_table_has_the_same_in_it() {
+    for executable in [
+        shapes("local", MODES[3]),
+        native(EXTERNAL[3]),
+        shapes("go1.22.12", MODES[1]),
+    ] {
+        let mut bytes = std::fs::read(&executable).unwrap();
+        // e_shoff, then e_shentsize, e_shnum and e_shstrndx
+        bytes[0x28..0x30].fill(0);
+        bytes[0x3a..0x40].fill(0);
+        let wanted = Wanted {
+            functions: &["main.main", "runtime.mapassign_faststr"],
+            itabs: &[("io.Writer", "*os.File")],
+            ..Wanted::default()
+        };
+        let whole = inspected(&executable, &wanted);
+        let bare = inspect_bytes(FileBytes::Owned(bytes), &executable, &wanted).unwrap();
+        assert_eq!(bare.functions, whole.functions, "{executable:?}");
+        assert_eq!(bare.itabs, whole.itabs, "{executable:?}");
+        assert_eq!(bare.go_build_id, whole.go_build_id, "{executable:?}");
+        assert_eq!(
+            (bare.text, bare.pclntab),
+            (whole.text, whole.pclntab),
+            "{executable:?}"
+        );
+    }
+}
+
+#[test]
+fn an_executable_for_arm64_is_read_alike() {
+    for toolchain in toolchains() {
+        let executable = shapes_for_arm64(&toolchain);
+        let wanted = Wanted {
+            functions: &["main.main", "runtime.mapassign_faststr"],
+            itabs: &[("io.Writer", "*os.File")],
+            ..Wanted::default()
+        };
+        let binary = inspected(&executable, &wanted);
+        assert_eq!(binary.architecture, Architecture::Arm64, "{toolchain}");
+        assert_eq!(
+            (binary.functions.len(), binary.itabs.len()),
+            (2, 1),
+            "{toolchain}"
+        );
+        let table = Pclntab::of(&binary).unwrap();
+        let main = table
+            .find(binary.functions["main.main"].address.0 + 40)
+            .unwrap();
+        let call = main.calls(main.range().start + 40).pop().unwrap();
+        assert_eq!(
+            (call.function, call.file),
+            ("main.main", Some("example.com/shapes/main.go"))
+        );
+        assert!(
+            (20..60).contains(&call.line.unwrap()),
+            "{toolchain}: {call:?}"
+        );
     }
 }

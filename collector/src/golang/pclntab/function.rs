@@ -28,8 +28,6 @@ pub struct Call<'a> {
     pub file: Option<&'a str>,
     pub line: Option<u32>,
     pub inlined: bool,
-    /// Written by the compiler, not by a person: Go's own tracebacks leave it out.
-    pub wrapper: bool,
 }
 
 impl<'a> Function<'a> {
@@ -67,25 +65,24 @@ impl<'a> Function<'a> {
     pub fn calls(&self, address: u64) -> Vec<Call<'a>> {
         let mut calls = Vec::new();
         let mut at = address;
-        while let Some((name, wrapper, parent)) = self.inlined_call(at) {
-            calls.push(self.call(at, name, true, wrapper));
+        while let Some((name, parent)) = self.inlined_call(at) {
+            calls.push(self.call(at, name, true));
             if calls.len() == MAX_INLINE_DEPTH {
                 break;
             }
             at = parent;
         }
-        calls.push(self.call(at, self.name, false, self.is_wrapper()));
+        calls.push(self.call(at, self.name, false));
         calls
     }
 
-    fn call(&self, address: u64, function: &'a str, inlined: bool, wrapper: bool) -> Call<'a> {
+    fn call(&self, address: u64, function: &'a str, inlined: bool) -> Call<'a> {
         let line = self.value(self.table.layout.func.pcln, address);
         Call {
             function,
             file: self.file(address),
             line: line.and_then(|line| u32::try_from(line).ok()),
             inlined,
-            wrapper,
         }
     }
 
@@ -97,9 +94,8 @@ impl<'a> Function<'a> {
         )
     }
 
-    /// The innermost inlined call at an address: name, whether it is a wrapper, and the address whose line is
-    /// the place of the call.
-    fn inlined_call(&self, address: u64) -> Option<(&'a str, bool, u64)> {
+    /// The innermost inlined call at an address: its name, and the address whose line is the place of the call.
+    fn inlined_call(&self, address: u64) -> Option<(&'a str, u64)> {
         let layout = &self.table.layout.inline_tree;
         let index = self.pcdata(PCDATA_INLINE_INDEX, address)?;
         let offset = u64::try_from(index)
@@ -113,8 +109,7 @@ impl<'a> Function<'a> {
             .read(entry, u64::try_from(layout.size).ok()?)?;
         let name = self.table.name(scalar::u32_at(entry, layout.name)?)?;
         let parent = u64::try_from(scalar::i32_at(entry, layout.parent_pc)?).ok()?;
-        let wrapper = entry.get(layout.func_id) == Some(&self.table.layout.wrapper);
-        Some((name, wrapper, self.range.start.checked_add(parent)?))
+        Some((name, self.range.start.checked_add(parent)?))
     }
 
     fn pcdata(&self, kind: usize, address: u64) -> Option<i32> {
