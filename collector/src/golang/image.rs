@@ -145,21 +145,19 @@ pub enum FileBytes {
 impl FileBytes {
     /// Maps a file for reading.
     pub fn map(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "not a regular file",
-            ));
+        // Before it is opened: opening a pipe waits for its writer.
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(io::Error::other("not a regular file"));
         }
+        let file = File::open(path)?;
         // SAFETY: the mapping is private and only read. Another process may still change or cut the file: what
         // it changes is judged like any other input, and `is_unchanged` guards reads that come later.
         let map = unsafe { Mmap::map(&file)? };
+        let modified = file.metadata()?.modified().ok();
         Ok(Self::Mapped {
             map,
             file,
-            modified: metadata.modified().ok(),
+            modified,
         })
     }
 

@@ -58,6 +58,9 @@ fn what_is_not_a_go_executable_is_declined_with_the_reason() {
             .to_string()
             .starts_with("cannot read /none: No such file")
     );
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    let empty = inspect(empty.path(), empty.path(), &WANTED).unwrap_err();
+    assert_eq!(empty.to_string(), "not an ELF file");
     let directory = inspect(Path::new("/"), Path::new("/"), &WANTED).unwrap_err();
     assert!(directory.to_string().starts_with("cannot read /"));
 }

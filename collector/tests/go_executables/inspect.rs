@@ -6,18 +6,15 @@ use std::{
 };
 
 use crate::build::{
-    EXE, EXTERNAL, MODES, Running, go, native, output_of, shapes, shapes_for_arm64, toolchains,
+    EXE, EXTERNAL, MODES, go, native, output_of, shapes, shapes_for_arm64, toolchains,
 };
 use slowmap::{
     golang::{image::FileBytes, pclntab::Pclntab, types::Types},
-    inspect::{Wanted, inspect, inspect_bytes, process},
-    model::{
-        binary::{Architecture, GoBinary, VirtualAddress},
-        process::Pid,
-    },
+    inspect::{Wanted, inspect, inspect_bytes},
+    model::binary::{Architecture, GoBinary, VirtualAddress},
 };
 
-fn inspected(path: &Path, wanted: &Wanted<'_>) -> GoBinary {
+pub fn inspected(path: &Path, wanted: &Wanted<'_>) -> GoBinary {
     inspect(path, path, wanted).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -26,7 +23,7 @@ fn text_symbols(toolchain: &str, executable: &Path) -> BTreeMap<u64, BTreeSet<St
     symbols(toolchain, executable, |kind| kind.eq_ignore_ascii_case("t"))
 }
 
-fn symbols(
+pub fn symbols(
     toolchain: &str,
     executable: &Path,
     wanted: impl Fn(&str) -> bool,
@@ -203,154 +200,10 @@ fn wanted_functions_are_the_ones_and_not_their_adapters() {
     }
 }
 
-#[test]
-fn types_are_named_as_the_program_names_them() {
-    for toolchain in toolchains() {
-        for mode in MODES {
-            let executable = shapes(&toolchain, mode);
-            let wanted = Wanted {
-                functions: &["main.main"],
-                ..Wanted::default()
-            };
-            let binary = inspected(&executable, &wanted);
-            let types = Types::of(&binary).unwrap();
-            let printed = output_of(&executable, "types");
-            let mut lines = printed.lines();
-            let bias = bias(&binary, lines.next().unwrap());
-            let mut count = 0;
-            for line in lines {
-                let (address, name) = line.split_once(' ').unwrap();
-                let address = u64::from_str_radix(address, 16).unwrap().wrapping_sub(bias);
-                let found = types.name(VirtualAddress(address));
-                assert_eq!(found, Some(name), "{toolchain} {}", mode.name);
-                count += 1;
-            }
-            assert_eq!(count, 18, "{toolchain} {}", mode.name);
-        }
-    }
-}
-
 /// What the program's first line says of where it was loaded.
-fn bias(binary: &GoBinary, first_line: &str) -> u64 {
+pub fn bias(binary: &GoBinary, first_line: &str) -> u64 {
     let address = first_line.strip_prefix("main.main ").unwrap();
     u64::from_str_radix(address, 16).unwrap() - binary.functions["main.main"].address.0
-}
-
-#[test]
-fn itabs_have_the_names_and_addresses_of_their_symbols() {
-    for toolchain in toolchains() {
-        let executable = shapes(&toolchain, EXE);
-        let shop = "example.com/shapes/internal/shop";
-        let seller = format!("{shop}.Seller");
-        let concrete = [
-            format!("*{shop}.Clerk"),
-            format!("{shop}.Ledger"),
-            format!("*{shop}.Box[{shop}.Order]"),
-            format!("*{shop}.Box[map[string]int]"),
-        ];
-        let mut pairs: Vec<(&str, &str)> = concrete
-            .iter()
-            .map(|concrete| (seller.as_str(), concrete.as_str()))
-            .collect();
-        pairs.extend([("io.Writer", "*os.File"), ("error", "*io/fs.PathError")]);
-        let wanted = Wanted {
-            itabs: &pairs,
-            ..Wanted::default()
-        };
-        let binary = inspected(&executable, &wanted);
-        let symbols = symbols(&toolchain, &executable, |_| true);
-        for (interface, concrete) in &pairs {
-            let itab = binary
-                .itabs
-                .iter()
-                .find(|itab| itab.interface == *interface && itab.concrete == *concrete)
-                .unwrap_or_else(|| panic!("{toolchain}: no itab of {concrete} as {interface}"));
-            let symbol = symbols.get(&itab.address.0);
-            let expected = format!("itab.{concrete},{interface}");
-            assert!(
-                symbol.is_none_or(|names| names.iter().any(|name| name.ends_with(&expected))),
-                "{toolchain}: {symbol:?} for {expected}"
-            );
-        }
-        for mode in MODES {
-            let other = inspected(&shapes(&toolchain, mode), &wanted);
-            assert_eq!(other.itabs.len(), pairs.len(), "{toolchain} {}", mode.name);
-        }
-    }
-}
-
-#[test]
-fn field_offsets_come_from_debug_information_of_any_form() {
-    let goid = [
-        "runtime.g.goid",
-        "runtime.g.stack",
-        "runtime.stack.hi",
-        "runtime.g.none",
-        "none",
-    ];
-    let wanted = Wanted {
-        dwarf_fields: &goid,
-        ..Wanted::default()
-    };
-    // Compressed in the position independent build, plain in the other.
-    for (toolchain, mode, expected) in [
-        ("go1.22.12", MODES[0], Some(152)),
-        ("go1.22.12", MODES[2], Some(152)),
-        ("local", MODES[0], Some(152)),
-        ("local", MODES[2], Some(152)),
-        ("local", MODES[1], None),
-    ] {
-        let offsets = inspected(&shapes(toolchain, mode), &wanted).dwarf_offsets;
-        assert_eq!(
-            offsets.get("runtime.g.goid"),
-            expected.as_ref(),
-            "{toolchain} {}",
-            mode.name
-        );
-        assert_eq!(offsets.get("runtime.g.stack"), expected.map(|_| 0).as_ref());
-        assert_eq!(
-            offsets.get("runtime.stack.hi"),
-            expected.map(|_| 8).as_ref()
-        );
-        assert_eq!(offsets.len(), expected.map_or(0, |_| 3));
-    }
-}
-
-#[test]
-fn the_load_bias_of_a_running_process_is_found() {
-    let executables = MODES.map(|mode| shapes("local", mode));
-    for executable in executables.into_iter().chain(EXTERNAL.map(native)) {
-        let wanted = Wanted {
-            functions: &["main.main"],
-            ..Wanted::default()
-        };
-        let binary = inspected(&executable, &wanted);
-        let running = Running::start(&executable, 1);
-        let found = process::load_bias_of(Pid(running.pid()), &binary);
-        assert_eq!(
-            found.unwrap(),
-            bias(&binary, &running.first_lines[0]),
-            "{executable:?}"
-        );
-    }
-}
-
-#[test]
-fn a_running_process_is_read_through_its_own_link_to_the_executable() {
-    let copy = tempfile::tempdir().unwrap();
-    let executable = copy.path().join("service");
-    std::fs::copy(shapes("local", MODES[2]), &executable).unwrap();
-    let running = Running::start(&executable, 1);
-    std::fs::remove_file(&executable).unwrap();
-    let link = format!("/proc/{}/exe", running.pid());
-    let wanted = Wanted {
-        functions: &["main.main"],
-        ..Wanted::default()
-    };
-    let binary = inspect(Path::new(&link), &executable, &wanted).unwrap();
-    assert_eq!(binary.path, executable);
-    let found = process::load_bias_of(Pid(running.pid()), &binary).unwrap();
-    assert_eq!(found, bias(&binary, &running.first_lines[0]));
 }
 
 #[test]

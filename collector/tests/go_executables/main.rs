@@ -4,4 +4,6 @@
 mod build;
 mod declines;
 mod inspect;
+mod processes;
 mod symbolize;
+mod types;
