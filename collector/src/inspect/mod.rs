@@ -32,6 +32,9 @@ use crate::{
 use elf::Elf;
 use functions::{Survey, Text};
 
+/// The GOEXPERIMENT that keeps the older maps in releases that have both.
+const NO_SWISS_MAP: &str = "noswissmap";
+
 /// What a plan may need of an executable.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wanted<'a> {
@@ -83,7 +86,8 @@ pub fn inspect_bytes(
         has_hmap,
         has_cgo,
     } = text.survey(wanted.functions);
-    let map_implementation = match has_hmap {
+    let experiment = go.version.experiments.iter().any(|name| name == NO_SWISS_MAP);
+    let map_implementation = match has_hmap || experiment {
         true => MapImplementation::Hmap,
         false => layout.default_map(),
     };
