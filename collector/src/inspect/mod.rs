@@ -86,7 +86,11 @@ pub fn inspect_bytes(
         has_hmap,
         has_cgo,
     } = text.survey(wanted.functions);
-    let experiment = go.version.experiments.iter().any(|name| name == NO_SWISS_MAP);
+    let experiment = go
+        .version
+        .experiments
+        .iter()
+        .any(|name| name == NO_SWISS_MAP);
     let map_implementation = match has_hmap || experiment {
         true => MapImplementation::Hmap,
         false => layout.default_map(),
