@@ -1,3 +1,243 @@
-//! (in progress)
+//! What a Go executable is, and where probes can go in it.
+//!
+//! In: a path, and the functions, itabs and fields that a plan may need. Out: a [`GoBinary`], or the reason why
+//! the file is not one that slowmap can look into. Reads files only and needs no privileges; never runs,
+//! attaches or writes anything.
 
+mod dwarf;
+mod elf;
+mod error;
+mod functions;
 pub mod placement;
+pub mod process;
+
+use std::{path::Path, sync::Arc};
+
+pub use error::InspectError;
+
+use crate::{
+    golang::{
+        buildinfo::BuildInfo,
+        image::{FileBytes, Image},
+        itabs,
+        layout::Layout,
+        moduledata::Moduledata,
+        pclntab::{Header, Pclntab},
+        types::Types,
+        version,
+    },
+    model::binary::{GoBinary, GoVersion, Itab, MapImplementation, VirtualAddress},
+};
+
+use elf::Elf;
+use functions::{Survey, Text};
+
+/// The GOEXPERIMENT that keeps the older maps in releases that have both.
+const NO_SWISS_MAP: &str = "noswissmap";
+
+/// What a plan may need of an executable.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted<'a> {
+    /// Full names, as in Go's tracebacks.
+    pub functions: &'a [&'a str],
+    /// Interface and concrete type, both with their package's full path.
+    pub itabs: &'a [(&'a str, &'a str)],
+    /// Struct fields, e.g. `runtime.g.goid`, whose offsets are read from debug information.
+    pub dwarf_fields: &'a [&'a str],
+}
+
+/// Looks into the executable at `path`, which may be `/proc/PID/exe`; `display_path` is what users know it by.
+pub fn inspect(
+    path: &Path,
+    display_path: &Path,
+    wanted: &Wanted<'_>,
+) -> Result<GoBinary, InspectError> {
+    let bytes = FileBytes::map(path).map_err(|source| InspectError::Unreadable {
+        path: display_path.to_owned(),
+        source,
+    })?;
+    inspect_bytes(bytes, display_path, wanted)
+}
+
+/// The same for a file that is in memory already.
+pub fn inspect_bytes(
+    bytes: FileBytes,
+    display_path: &Path,
+    wanted: &Wanted<'_>,
+) -> Result<GoBinary, InspectError> {
+    let file = File::read(bytes)?;
+    let go = GoParts::find(&file)?;
+    let layout = go.layout;
+    let table = Pclntab::new(
+        &file.image,
+        layout,
+        &go.header,
+        go.moduledata.text.start,
+        go.moduledata.function_data,
+    )
+    .ok_or_else(|| malformed("the function table", &go.version))?;
+    let text = Text {
+        image: &file.image,
+        table,
+        architecture: file.architecture,
+    };
+    let Survey {
+        functions,
+        has_hmap,
+        has_cgo,
+    } = text.survey(wanted.functions);
+    let experiment = go
+        .version
+        .experiments
+        .iter()
+        .any(|name| name == NO_SWISS_MAP);
+    let map_implementation = match has_hmap || experiment {
+        true => MapImplementation::Hmap,
+        false => layout.default_map(),
+    };
+    let base = VirtualAddress(go.moduledata.types.start);
+    let types = Types::new(&file.image, layout, map_implementation, base);
+    let itabs = wanted_itabs(&file.image, types, &go.moduledata, wanted.itabs);
+    Ok(GoBinary {
+        path: display_path.to_owned(),
+        build_mode: go.build.settings.get("-buildmode").cloned(),
+        go_version: go.version,
+        architecture: file.architecture,
+        position_independent: file.position_independent,
+        statically_linked: file.statically_linked,
+        cgo: has_cgo,
+        stripped: file.stripped,
+        has_dwarf: file.has_dwarf,
+        map_implementation,
+        main_module: go.build.main,
+        dependencies: go.build.dependencies,
+        go_build_id: file.build_ids.0,
+        gnu_build_id: file.build_ids.1,
+        segments: file.image.segments().map(|(segment, _)| *segment).collect(),
+        text: go.moduledata.text,
+        pclntab: go.header.address,
+        function_data: go.moduledata.function_data,
+        types: base,
+        functions,
+        itabs,
+        dwarf_offsets: dwarf::field_offsets(file.image.file(), wanted.dwarf_fields),
+        image: Arc::new(file.image),
+    })
+}
+
+/// What ELF says of the file.
+struct File {
+    image: Image,
+    architecture: crate::model::binary::Architecture,
+    position_independent: bool,
+    statically_linked: bool,
+    stripped: bool,
+    has_dwarf: bool,
+    build_ids: (Option<String>, Option<String>),
+    build_info_section: Option<VirtualAddress>,
+    pclntab_section: Option<VirtualAddress>,
+}
+
+impl File {
+    fn read(bytes: FileBytes) -> Result<Self, InspectError> {
+        let elf = Elf::parse(bytes.as_slice())?;
+        let architecture = elf.architecture;
+        let position_independent = elf.is_position_independent();
+        let statically_linked = elf.is_statically_linked();
+        let (stripped, has_dwarf) = (!elf.has_symbols(), elf.has_dwarf());
+        let build_ids = elf.build_ids();
+        let build_info_section = elf.section_address(&[".go.buildinfo"]);
+        let pclntab_section = elf.section_address(&[".gopclntab", ".data.rel.ro.gopclntab"]);
+        let (segments, relocations) = (elf.segments(), elf.relocations());
+        Ok(Self {
+            image: Image::new(bytes, segments, relocations),
+            architecture,
+            position_independent,
+            statically_linked,
+            stripped,
+            has_dwarf,
+            build_ids,
+            build_info_section,
+            pclntab_section,
+        })
+    }
+}
+
+/// What Go's linker left in the file.
+struct GoParts {
+    version: GoVersion,
+    build: BuildInfo,
+    layout: &'static Layout,
+    header: Header,
+    moduledata: Moduledata,
+}
+
+impl GoParts {
+    fn find(file: &File) -> Result<Self, InspectError> {
+        let build =
+            BuildInfo::find(&file.image, file.build_info_section).ok_or_else(
+                || match is_packed(file.image.file()) {
+                    true => InspectError::UpxPacked,
+                    false => InspectError::NotGo,
+                },
+            )?;
+        let mode = build.settings.get("-buildmode");
+        if let Some(mode) =
+            mode.filter(|mode| ["c-shared", "plugin", "shared"].contains(&mode.as_str()))
+        {
+            return Err(InspectError::UnsupportedBuildMode { mode: mode.clone() });
+        }
+        let version =
+            version::parse(&build.go_version).ok_or_else(|| InspectError::NotARelease {
+                raw: build.go_version.clone(),
+            })?;
+        let layout = Layout::of(&version).ok_or_else(|| InspectError::UnknownGoVersion {
+            major: version.major,
+            minor: version.minor,
+            raw: version.raw.clone(),
+        })?;
+        let header = Header::find(&file.image, layout, file.pclntab_section)
+            .ok_or_else(|| malformed("the function table (pclntab)", &version))?;
+        let moduledata = Moduledata::find(&file.image, layout, &header)
+            .ok_or_else(|| malformed("the module's description (moduledata)", &version))?;
+        if moduledata.text_sections > 1 {
+            return Err(InspectError::SplitText {
+                sections: moduledata.text_sections,
+            });
+        }
+        Ok(Self {
+            version,
+            build,
+            layout,
+            header,
+            moduledata,
+        })
+    }
+}
+
+fn wanted_itabs(
+    image: &Image,
+    types: Types<'_>,
+    moduledata: &Moduledata,
+    wanted: &[(&str, &str)],
+) -> Vec<Itab> {
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    itabs::itabs(image, types, &moduledata.itabs)
+        .filter(|itab| wanted.contains(&(itab.interface.as_str(), itab.concrete.as_str())))
+        .collect()
+}
+
+/// UPX leaves its mark in the first page.
+fn is_packed(file: &[u8]) -> bool {
+    let first_page = file.get(..4096).unwrap_or(file);
+    first_page.windows(4).any(|window| window == b"UPX!")
+}
+
+fn malformed(what: &'static str, version: &GoVersion) -> InspectError {
+    InspectError::Malformed {
+        what,
+        go_version: version.raw.clone(),
+    }
+}

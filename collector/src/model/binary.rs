@@ -147,6 +147,10 @@ pub struct GoBinary {
     pub segments: Vec<Segment>,
     /// The range of Go's own text.
     pub text: Range<u64>,
+    /// Where Go's table of functions and lines is.
+    pub pclntab: VirtualAddress,
+    /// `moduledata.gofunc`: what the offsets of function data count from.
+    pub function_data: VirtualAddress,
     /// `moduledata.types`: what a type's name offset counts from.
     pub types: VirtualAddress,
     /// By full name; a name that was asked for and is not here is not in this binary.

@@ -1,1 +1,118 @@
-//! (in progress)
+//! Addresses to names.
+//!
+//! In: a stack as the kernel walked it, and the executable it is from. Out: frames, leaf first, inlined calls
+//! expanded. Go code is always named by our own resolver over pclntab, so stripped executables and processes
+//! that have gone make no difference; the rest (C code, the vDSO) is blazesym's own. Never waits, attaches or
+//! changes anything; what cannot be named keeps its address.
+
+mod executable;
+mod foreign;
+mod frames;
+mod resolver;
+mod stack;
+
+use std::fmt;
+
+use blazesym::symbolize::FindSymOpts;
+
+use crate::{
+    golang::types::Types,
+    model::{
+        binary::{GoBinary, VirtualAddress},
+        frame::Frame,
+        process::Pid,
+        write::RawStack,
+    },
+};
+
+use foreign::ForeignCode;
+use resolver::GoResolver;
+use stack::Place;
+
+/// What the runtime's map writes begin with; the suffix tells the kind of key.
+const MAP_ASSIGN: &str = "runtime.mapassign";
+
+/// Names the addresses of stacks.
+#[derive(Default)]
+pub struct Symbolizer {
+    foreign: ForeignCode,
+}
+
+impl Symbolizer {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The frames of a stack, leaf first. `bias` is what the process adds to the executable's addresses.
+    pub fn symbolize(
+        &self,
+        pid: Pid,
+        binary: &GoBinary,
+        bias: u64,
+        stack: &RawStack,
+    ) -> Vec<Frame> {
+        let resolver = binary
+            .image
+            .is_unchanged()
+            .then(|| GoResolver::new(binary))
+            .flatten();
+        let Some(resolver) = resolver else {
+            return stack
+                .addresses
+                .iter()
+                .copied()
+                .map(frames::unknown)
+                .collect();
+        };
+        let places = stack::places(&resolver, bias, stack);
+        let is_go = |place: &Place| resolver.covers(place.lookup.wrapping_sub(bias));
+        let foreign: Vec<Place> = places
+            .iter()
+            .copied()
+            .filter(|place| !is_go(place))
+            .collect();
+        let foreign = self.foreign.frames(pid, binary, bias, &foreign);
+        let mut result = Vec::with_capacity(places.len());
+        for place in places {
+            match foreign.get(&place) {
+                Some(frames) => result.extend_from_slice(frames),
+                None => {
+                    let at = place.lookup.wrapping_sub(bias);
+                    let found = resolver.resolve(at, &FindSymOpts::CodeInfoAndInlined);
+                    frames::push(&mut result, place.address, found.as_ref());
+                }
+            }
+        }
+        result
+    }
+
+    /// The name of a type, in Go syntax, from the run-time address of its descriptor. Types that the program
+    /// made while running (`reflect.MapOf`) are not in the file: `None`.
+    pub fn type_name(&self, binary: &GoBinary, bias: u64, type_address: u64) -> Option<String> {
+        if !binary.image.is_unchanged() {
+            return None;
+        }
+        let address = VirtualAddress(type_address.checked_sub(bias)?);
+        Types::of(binary)?.name(address).map(str::to_owned)
+    }
+
+    /// Drops what is remembered of a process, whose id may now be another's.
+    pub fn forget(&self, pid: Pid) {
+        self.foreign.forget(pid);
+    }
+}
+
+impl fmt::Debug for Symbolizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Symbolizer").finish_non_exhaustive()
+    }
+}
+
+/// The runtime function by which the program wrote to the map, e.g. `runtime.mapassign_faststr`.
+pub fn map_assign_entry(frames: &[Frame]) -> Option<String> {
+    let names = frames.iter().filter_map(|frame| frame.function.as_deref());
+    names
+        .into_iter()
+        .find(|name| name.starts_with(MAP_ASSIGN))
+        .map(str::to_owned)
+}

@@ -1,0 +1,4 @@
+// Empty does nothing, quickly built for any machine.
+package main
+
+func main() {}
