@@ -4,10 +4,12 @@
 pub mod assemble;
 pub mod attach;
 pub mod attribute;
+pub mod cli;
 pub mod config;
 pub mod correlate;
 pub mod discover;
 pub mod export;
+pub mod failure;
 pub mod golang;
 pub mod inspect;
 pub mod model;

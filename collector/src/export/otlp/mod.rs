@@ -1,0 +1,5 @@
+//! OpenTelemetry protocol, over gRPC or HTTP.
+
+mod settings;
+
+pub use self::settings::{Compression, Headers, Protocol, Settings, TlsFiles};
