@@ -1,0 +1,39 @@
+//! Says once that the backend is down, and once that it is back.
+
+use std::time::Instant;
+
+use tracing::{info, warn};
+
+#[derive(Debug)]
+pub struct Health {
+    endpoint: String,
+    down: Option<Down>,
+}
+
+#[derive(Debug)]
+struct Down {
+    since: Instant,
+    lost_before: u64,
+}
+
+impl Health {
+    pub fn new(endpoint: String) -> Self {
+        Self { endpoint, down: None }
+    }
+
+    /// `lost`: how many writes were lost so far.
+    pub fn failed(&mut self, error: &dyn std::fmt::Display, lost: u64) {
+        if self.down.is_none() {
+            warn!(endpoint = self.endpoint, %error, "traces cannot be exported; trying again, and keeping what the queue holds");
+            self.down = Some(Down { since: Instant::now(), lost_before: lost });
+        }
+    }
+
+    pub fn succeeded(&mut self, lost: u64) {
+        if let Some(Down { since, lost_before }) = self.down.take() {
+            let seconds = since.elapsed().as_secs();
+            let dropped = lost.saturating_sub(lost_before);
+            info!(endpoint = self.endpoint, seconds, dropped, "traces are exported again");
+        }
+    }
+}
