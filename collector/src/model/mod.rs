@@ -9,6 +9,7 @@ pub mod frame;
 pub mod layout;
 pub mod plan;
 pub mod process;
+pub mod summary;
 pub mod time;
 pub mod trace;
 pub mod write;
