@@ -35,29 +35,3 @@ fn parse(text: &str) -> Result<Layer, String> {
     })
     .map_err(|error| format!("{key}: {}", error.to_string().replace('\n', " ")))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_in_the_file() {
-        for text in [
-            "detection:\n  treshold: 5ms\n",
-            "detection:\n  threshold: 100\n",
-            "detectoin: {}\n",
-            "detection: 5\n",
-            "detection:\n",
-            "export:\n  otlp:\n    endpoint: localhost:4317\n",
-            "targets:\n  executables: [a, '***b']\n  pids: [1, x]\n",
-            "targets:\n  pids: [1, x]\n",
-            "a: [",
-            "export:\n  otlp:\n    headers: {a: b}\n",
-            "---\n- a\n",
-            "export: {otlp: {headers: {a: 'é'}}}\n",
-            "resource: {attributes: {service.name: 5}}\n",
-        ] {
-            println!("{text:?}\n   -> {:?}", parse(text));
-        }
-    }
-}

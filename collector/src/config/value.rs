@@ -182,7 +182,10 @@ impl FromStr for Glob {
             .filter(|_| !text.is_empty())
             .map(Self)
             .ok_or_else(|| {
-                Refused("a path in which *, ** and ? stand for anything, e.g. /srv/*/shop".into())
+                Refused(
+                    "a path or a name in which *, ** and ? stand for anything, e.g. /srv/*/shop"
+                        .into(),
+                )
             })
     }
 }

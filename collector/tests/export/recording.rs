@@ -87,11 +87,17 @@ fn lines(directory: &Path) -> Vec<String> {
 #[test]
 fn an_event_is_a_line_with_the_fields_of_the_interface_in_their_order() {
     let directory = TempDir::new().unwrap();
-    record(directory.path(), &[slow_write(), sample::bare(slow_write())]);
+    record(
+        directory.path(),
+        &[slow_write(), sample::bare(slow_write())],
+    );
     let lines = lines(directory.path());
     assert_eq!(lines.len(), 2);
     for line in &lines {
-        let positions: Vec<_> = FIELDS.iter().map(|field| line.find(&format!("\"{field}\":")).unwrap()).collect();
+        let positions: Vec<_> = FIELDS
+            .iter()
+            .map(|field| line.find(&format!("\"{field}\":")).unwrap())
+            .collect();
         assert!(positions.is_sorted(), "{line}");
         let object: Value = serde_json::from_str(line).unwrap();
         assert_eq!(object.as_object().unwrap().len(), FIELDS.len(), "{line}");
@@ -103,7 +109,10 @@ fn an_event_is_a_line_with_the_fields_of_the_interface_in_their_order() {
     assert_eq!(event["correlation"], "stack_scan");
     assert_eq!(event["cause"], "growth");
     assert_eq!(event["breakdown_nano"]["gc_assist"], 300_000);
-    assert_eq!((&event["pid"], &event["target_pid"]), (&Value::from(1), &Value::from(7)));
+    assert_eq!(
+        (&event["pid"], &event["target_pid"]),
+        (&Value::from(1), &Value::from(7))
+    );
     assert_eq!(event["executable"], "/srv/bin/shop");
     let leaf = &event["stack"][0];
     assert_eq!(leaf["function"], "internal/runtime/maps.(*table).rehash");
@@ -117,9 +126,21 @@ fn what_is_not_known_of_an_event_is_null() {
     let directory = TempDir::new().unwrap();
     record(directory.path(), &[sample::bare(slow_write())]);
     let event: Value = serde_json::from_str(&lines(directory.path())[0]).unwrap();
-    for field in ["parent_goid", "service_name", "container_id", "function", "map_type", "map_len", "trace_id", "trace_flags"] {
+    for field in [
+        "parent_goid",
+        "container_id",
+        "function",
+        "map_type",
+        "map_len",
+        "trace_id",
+        "trace_flags",
+    ] {
         assert_eq!(event[field], Value::Null, "{field}");
     }
+    assert_eq!(
+        event["service_name"], "unknown_service:shop",
+        "as the SDK would name it"
+    );
     assert_eq!(event["correlation"], "none");
     assert_eq!(event["stack"], Value::Array(Vec::new()));
 }
@@ -127,7 +148,10 @@ fn what_is_not_known_of_an_event_is_null() {
 #[test]
 fn the_summary_counts_what_was_written_and_what_was_lost() {
     let directory = TempDir::new().unwrap();
-    record(directory.path(), &[slow_write(), slow_write(), sample::bare(slow_write())]);
+    record(
+        directory.path(),
+        &[slow_write(), slow_write(), sample::bare(slow_write())],
+    );
     let text = fs::read_to_string(directory.path().join("summary.json")).unwrap();
     let summary: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(summary["counts"]["writes"], 3);
@@ -141,10 +165,16 @@ fn the_summary_counts_what_was_written_and_what_was_lost() {
     assert_eq!(summary["probes"][0]["hits"], 1_000);
     assert_eq!(summary["probes"][0]["role"], "growth_enter");
     assert_eq!(summary["estimated_cost_nano"], 1_200_000);
-    let mut names: Vec<_> =
-        fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let mut names: Vec<_> = fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
     names.sort();
-    assert_eq!(names, ["events.jsonl", "summary.json"], "nothing unfinished is left");
+    assert_eq!(
+        names,
+        ["events.jsonl", "summary.json"],
+        "nothing unfinished is left"
+    );
 }
 
 #[test]
@@ -155,7 +185,11 @@ fn what_was_not_measured_is_not_shown_as_zero() {
     measured.probes[1].estimated_cost_nano = None;
     let summary = serde_json::to_value(recording.finish(measured).unwrap()).unwrap();
     assert_eq!(summary["latency"], Value::Null);
-    assert_eq!(summary["estimated_cost_nano"], Value::Null, "one price is missing");
+    assert_eq!(
+        summary["estimated_cost_nano"],
+        Value::Null,
+        "one price is missing"
+    );
 }
 
 #[test]
@@ -169,7 +203,11 @@ fn a_recording_that_is_cut_off_has_whole_lines() {
     std::mem::forget(recording);
     let lines = lines(&directory.path().join("deep/er"));
     assert_eq!(lines.len(), 5);
-    assert!(lines.iter().all(|line| serde_json::from_str::<Value>(line).is_ok()));
+    assert!(
+        lines
+            .iter()
+            .all(|line| serde_json::from_str::<Value>(line).is_ok())
+    );
 }
 
 #[test]
@@ -187,6 +225,8 @@ fn a_directory_that_cannot_be_made_is_named() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("file");
     fs::write(&file, "").unwrap();
-    let error = Recording::create(&file.join("out")).unwrap_err().to_string();
+    let error = Recording::create(&file.join("out"))
+        .unwrap_err()
+        .to_string();
     assert!(error.contains(file.to_str().unwrap()), "{error}");
 }

@@ -57,12 +57,24 @@ pub fn write(process: &Arc<GoProcess>) -> CorrelatedWrite {
         context: None,
     };
     let symbolized = SymbolizedWrite {
-        attributed: AttributedWrite { write, cause: Cause::Growth, breakdown },
+        attributed: AttributedWrite {
+            write,
+            cause: Cause::Growth,
+            breakdown,
+        },
         function: Some("runtime.mapassign_faststr".into()),
         map_type: Some("map[string]*main.order".into()),
         stack: vec![
-            frame("internal/runtime/maps.(*table).rehash", "/go/src/internal/runtime/maps/table.go", 1_100),
-            frame("runtime.mapassign_faststr", "/go/src/internal/runtime/maps/runtime_faststr.go", 300),
+            frame(
+                "internal/runtime/maps.(*table).rehash",
+                "/go/src/internal/runtime/maps/table.go",
+                1_100,
+            ),
+            frame(
+                "runtime.mapassign_faststr",
+                "/go/src/internal/runtime/maps/runtime_faststr.go",
+                300,
+            ),
             frame("main.(*shop).fill", "/src/shop/main.go", 42),
             frame("main.main", "/src/shop/main.go", 12),
         ],
@@ -70,7 +82,11 @@ pub fn write(process: &Arc<GoProcess>) -> CorrelatedWrite {
     CorrelatedWrite {
         symbolized,
         time: UnixNanos(START),
-        context: Some(SpanContext { trace_id: TRACE_ID, span_id: SPAN_ID, trace_flags: 1 }),
+        context: Some(SpanContext {
+            trace_id: TRACE_ID,
+            span_id: SPAN_ID,
+            trace_flags: 1,
+        }),
         correlation: Correlation::StackScan,
     }
 }

@@ -37,17 +37,29 @@ pub struct Received {
 
 impl Received {
     pub fn resources(&self) -> Vec<ResourceSpans> {
-        self.requests.lock().unwrap().iter().flat_map(|request| request.resource_spans.clone()).collect()
+        self.requests
+            .lock()
+            .unwrap()
+            .iter()
+            .flat_map(|request| request.resource_spans.clone())
+            .collect()
     }
 
     pub fn spans(&self) -> Vec<Span> {
-        let scopes = self.resources().into_iter().flat_map(|resource| resource.scope_spans);
+        let scopes = self
+            .resources()
+            .into_iter()
+            .flat_map(|resource| resource.scope_spans);
         scopes.flat_map(|scope| scope.spans).collect()
     }
 
     pub fn header(&self, name: &str) -> Option<String> {
         let headers = self.headers.lock().unwrap();
-        headers.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone())
+        headers
+            .iter()
+            .rev()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.clone())
     }
 
     pub fn refuse(&self, status: Option<Status>) {
@@ -85,7 +97,10 @@ impl TraceService for Received {
 
 fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
     let pair = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
-        (name.to_string(), value.to_str().unwrap_or_default().to_owned())
+        (
+            name.to_string(),
+            value.to_str().unwrap_or_default().to_owned(),
+        )
     };
     headers.iter().map(pair).collect()
 }
@@ -116,15 +131,22 @@ impl Sink {
 
     pub fn grpc_at(address: SocketAddr) -> Self {
         Self::serve(address, |listener, received| async {
-            let service = TraceServiceServer::new(received).accept_compressed(CompressionEncoding::Gzip);
+            let service =
+                TraceServiceServer::new(received).accept_compressed(CompressionEncoding::Gzip);
             let incoming = TcpListenerStream::new(listener);
-            tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming).await.unwrap();
+            tonic::transport::Server::builder()
+                .add_service(service)
+                .serve_with_incoming(incoming)
+                .await
+                .unwrap();
         })
     }
 
     pub fn http() -> Self {
         Self::serve("127.0.0.1:0".parse().unwrap(), |listener, received| async {
-            let router = Router::new().route("/v1/traces", post(take_http)).with_state(received);
+            let router = Router::new()
+                .route("/v1/traces", post(take_http))
+                .with_state(received);
             axum::serve(listener, router).await.unwrap();
         })
     }
@@ -150,11 +172,20 @@ impl Sink {
                 }
             });
         });
-        Self { address: address_of.recv().unwrap(), received, stop: Some(stop), server: Some(server) }
+        Self {
+            address: address_of.recv().unwrap(),
+            received,
+            stop: Some(stop),
+            server: Some(server),
+        }
     }
 }
 
-async fn take_http(State(received): State<Received>, headers: HeaderMap, body: Bytes) -> (StatusCode, Vec<u8>) {
+async fn take_http(
+    State(received): State<Received>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, Vec<u8>) {
     let Ok(request) = ExportTraceServiceRequest::decode(body) else {
         return (StatusCode::BAD_REQUEST, Vec::new());
     };
@@ -166,7 +197,10 @@ async fn take_http(State(received): State<Received>, headers: HeaderMap, body: B
 
 /// An address on which nobody listens.
 pub fn free_address() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
 }
 
 /// Waits until something holds, and fails if it never does.
@@ -180,7 +214,12 @@ pub async fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// An attribute's value as text.
 pub fn attribute(attributes: &[KeyValue], key: &str) -> Option<String> {
-    let value = attributes.iter().find(|attribute| attribute.key == key)?.value.clone()?.value?;
+    let value = attributes
+        .iter()
+        .find(|attribute| attribute.key == key)?
+        .value
+        .clone()?
+        .value?;
     Some(match value {
         Value::StringValue(text) => text,
         Value::IntValue(number) => number.to_string(),

@@ -12,7 +12,9 @@ use crate::{
 async fn a_slow_write_is_a_child_of_its_request_with_exact_times_and_one_event() {
     let sink = Sink::grpc();
     let (sender, task) = start(settings(&sink.url()));
-    sender.offer(sample::write(&sample::process(1, "shop"))).unwrap();
+    sender
+        .offer(sample::write(&sample::process(1, "shop")))
+        .unwrap();
     finish(sender, task).await;
 
     let [span] = sink.received.spans().try_into().unwrap();
@@ -31,10 +33,20 @@ async fn a_slow_write_is_a_child_of_its_request_with_exact_times_and_one_event()
     assert_eq!(value("code.file.path").unwrap(), "/src/shop/main.go");
     assert_eq!(value("code.line.number").unwrap(), "42");
     let stack = value("code.stacktrace").unwrap();
-    assert!(stack.contains("main.(*shop).fill(...)\n\t/src/shop/main.go:42\n"), "{stack}");
-    assert!(stack.starts_with("internal/runtime/maps"), "leaf first: {stack}");
+    assert!(
+        stack.contains("main.(*shop).fill(...)\n\t/src/shop/main.go:42\n"),
+        "{stack}"
+    );
+    assert!(
+        stack.starts_with("internal/runtime/maps"),
+        "leaf first: {stack}"
+    );
     assert_eq!(value("thread.id").unwrap(), "8", "as the target numbers it");
-    assert_eq!(value("process.pid").unwrap(), "7", "as the target numbers it");
+    assert_eq!(
+        value("process.pid").unwrap(),
+        "7",
+        "as the target numbers it"
+    );
 
     let [event] = span.events.try_into().unwrap();
     assert_eq!(event.name, "go.map.assign.slow");
@@ -66,19 +78,25 @@ async fn the_resource_is_the_services_own() {
             let attributes = &spans.resource.as_ref().unwrap().attributes;
             attribute(attributes, "service.name").as_deref() == Some(service)
         });
-        its.flat_map(|spans| &spans.scope_spans).map(|scope| scope.spans.len()).sum()
+        its.flat_map(|spans| &spans.scope_spans)
+            .map(|scope| scope.spans.len())
+            .sum()
     };
     assert_eq!((spans_of("shop"), spans_of("stock")), (2, 1));
 
     let first = &resources[0];
-    let value = |key| attribute(&first.resource.as_ref().unwrap().attributes, key).unwrap_or_default();
+    let value =
+        |key| attribute(&first.resource.as_ref().unwrap().attributes, key).unwrap_or_default();
     assert_eq!(value("service.instance.id"), "one");
     assert_eq!(value("deployment.environment.name"), "test");
     assert_eq!(value("process.pid"), "7");
     assert_eq!(value("process.executable.name"), "shop");
     assert_eq!(value("container.id"), "c0ffee");
     let scope = first.scope_spans[0].scope.as_ref().unwrap();
-    assert_eq!((scope.name.as_str(), scope.version.as_str()), ("slowmap", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        (scope.name.as_str(), scope.version.as_str()),
+        ("slowmap", env!("CARGO_PKG_VERSION"))
+    );
 }
 
 #[tokio::test]
@@ -91,14 +109,21 @@ async fn a_write_without_a_trace_is_a_root_span_only_where_that_is_asked_for() {
     let counts = finish(sender, task).await;
     assert_eq!(counts.dropped["no_context"], 1);
 
-    let (sender, task) = start(slowmap::export::otlp::Settings { roots: true, ..settings(&sink.url()) });
+    let (sender, task) = start(slowmap::export::otlp::Settings {
+        roots: true,
+        ..settings(&sink.url())
+    });
     sender.offer(orphan()).unwrap();
     finish(sender, task).await;
     let [span] = sink.received.spans().try_into().unwrap();
     assert!(span.parent_span_id.is_empty());
     assert_ne!(span.trace_id, [0; 16]);
     assert_eq!(span.flags & 0xff, 1);
-    assert_eq!(attribute(&span.attributes, "code.function.name"), None, "nothing is made up");
+    assert_eq!(
+        attribute(&span.attributes, "code.function.name"),
+        None,
+        "nothing is made up"
+    );
     assert_eq!(attribute(&span.attributes, "go.map.type"), None);
 }
 

@@ -32,7 +32,10 @@ pub fn settings(endpoint: &str) -> Settings {
 
 fn http_settings(sink: &Sink) -> Settings {
     let settings = settings(&format!("{}/v1/traces", sink.url()));
-    Settings { protocol: Protocol::HttpProtobuf, ..settings }
+    Settings {
+        protocol: Protocol::HttpProtobuf,
+        ..settings
+    }
 }
 
 pub fn start(settings: Settings) -> (TraceSender, JoinHandle<ExportCounts>) {
@@ -43,50 +46,79 @@ pub fn start(settings: Settings) -> (TraceSender, JoinHandle<ExportCounts>) {
 pub async fn finish(sender: TraceSender, task: JoinHandle<ExportCounts>) -> ExportCounts {
     drop(sender);
     let counts = task.await.unwrap();
-    assert_eq!(counts.offered, counts.exported + counts.dropped.values().sum::<u64>(), "{counts:?}");
+    assert_eq!(
+        counts.offered,
+        counts.exported + counts.dropped.values().sum::<u64>(),
+        "{counts:?}"
+    );
     counts
 }
 
 fn offer(sender: &TraceSender, count: usize) -> usize {
     let process = sample::process(1, "shop");
-    (0..count).filter(|_| sender.offer(sample::write(&process)).is_ok()).count()
+    (0..count)
+        .filter(|_| sender.offer(sample::write(&process)).is_ok())
+        .count()
 }
 
 #[tokio::test]
 async fn spans_arrive_over_grpc_with_the_headers_and_the_compression_that_were_configured() {
     let sink = Sink::grpc();
     let headers = Headers([("authorization".to_owned(), "Bearer abc".to_owned())].into());
-    let settings = Settings { headers, compression: Compression::Gzip, ..settings(&sink.url()) };
+    let settings = Settings {
+        headers,
+        compression: Compression::Gzip,
+        ..settings(&sink.url())
+    };
     let (sender, task) = start(settings);
     offer(&sender, 250);
     let counts = finish(sender, task).await;
     assert_eq!((counts.exported, counts.failures), (250, 0));
     assert_eq!(sink.received.spans().len(), 250);
-    assert_eq!(sink.received.header("authorization").as_deref(), Some("Bearer abc"));
-    assert_eq!(sink.received.header("grpc-encoding").as_deref(), Some("gzip"));
+    assert_eq!(
+        sink.received.header("authorization").as_deref(),
+        Some("Bearer abc")
+    );
+    assert_eq!(
+        sink.received.header("grpc-encoding").as_deref(),
+        Some("gzip")
+    );
 }
 
 #[tokio::test]
 async fn spans_arrive_over_http_with_the_headers_that_were_configured() {
     let sink = Sink::http();
     let headers = Headers([("x-tenant".to_owned(), "one".to_owned())].into());
-    let (sender, task) = start(Settings { headers, ..http_settings(&sink) });
+    let (sender, task) = start(Settings {
+        headers,
+        ..http_settings(&sink)
+    });
     offer(&sender, 250);
     let counts = finish(sender, task).await;
     assert_eq!((counts.exported, counts.failures), (250, 0));
     assert_eq!(sink.received.spans().len(), 250);
     assert_eq!(sink.received.header("x-tenant").as_deref(), Some("one"));
-    assert_eq!(sink.received.header("content-type").as_deref(), Some("application/x-protobuf"));
+    assert_eq!(
+        sink.received.header("content-type").as_deref(),
+        Some("application/x-protobuf")
+    );
 }
 
 #[tokio::test]
 async fn a_span_goes_out_within_a_second_without_waiting_for_a_full_batch() {
     let sink = Sink::grpc();
-    let (sender, task) = start(Settings { schedule_delay: Duration::from_millis(500), ..settings(&sink.url()) });
+    let (sender, task) = start(Settings {
+        schedule_delay: Duration::from_millis(500),
+        ..settings(&sink.url())
+    });
     let offered = Instant::now();
     offer(&sender, 1);
     sink.received.wait_for(1).await;
-    assert!(offered.elapsed() < Duration::from_secs(1), "{:?}", offered.elapsed());
+    assert!(
+        offered.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        offered.elapsed()
+    );
     finish(sender, task).await;
 }
 
@@ -100,7 +132,10 @@ async fn what_the_queue_holds_arrives_once_an_endpoint_that_was_down_is_up() {
     sink.received.wait_for(30).await;
     let counts = finish(sender, task).await;
     assert_eq!(counts.exported, 30);
-    assert!(counts.failures > 0 && counts.dropped.is_empty(), "{counts:?}");
+    assert!(
+        counts.failures > 0 && counts.dropped.is_empty(),
+        "{counts:?}"
+    );
 }
 
 #[tokio::test]
@@ -142,24 +177,38 @@ async fn with_the_endpoint_down_writes_beyond_the_queue_are_counted_to_the_last(
 #[tokio::test]
 async fn what_is_left_is_sent_at_the_end_and_the_end_does_not_wait_for_the_schedule() {
     let sink = Sink::grpc();
-    let (sender, task) = start(Settings { schedule_delay: Duration::from_secs(1), ..settings(&sink.url()) });
+    let (sender, task) = start(Settings {
+        schedule_delay: Duration::from_secs(1),
+        ..settings(&sink.url())
+    });
     offer(&sender, 7);
     let end = Instant::now();
     let counts = finish(sender, task).await;
     assert_eq!(counts.exported, 7);
-    assert!(end.elapsed() < Duration::from_millis(900), "{:?}", end.elapsed());
+    assert!(
+        end.elapsed() < Duration::from_millis(900),
+        "{:?}",
+        end.elapsed()
+    );
 }
 
 #[tokio::test]
 async fn an_endpoint_that_is_down_does_not_hold_up_the_end_beyond_the_grace_period() {
     let address = free_address();
     let grace = Duration::from_millis(400);
-    let (sender, task) = start(Settings { grace, ..settings(&format!("http://{address}")) });
+    let (sender, task) = start(Settings {
+        grace,
+        ..settings(&format!("http://{address}"))
+    });
     offer(&sender, 5);
     let end = Instant::now();
     let counts = finish(sender, task).await;
     assert_eq!(counts.dropped["shutdown"], 5);
-    assert!(end.elapsed() < grace + Duration::from_secs(1), "{:?}", end.elapsed());
+    assert!(
+        end.elapsed() < grace + Duration::from_secs(1),
+        "{:?}",
+        end.elapsed()
+    );
 }
 
 #[tokio::test]
@@ -168,20 +217,36 @@ async fn a_batch_that_the_endpoint_refuses_for_good_is_dropped_and_the_next_is_s
     let (sender, task) = start(settings(&sink.url()));
     sink.received.refuse(Some(Status::invalid_argument("no")));
     offer(&sender, 3);
-    wait_until("a write was dropped", || !sender.counts().dropped.is_empty()).await;
+    wait_until("a write was dropped", || {
+        !sender.counts().dropped.is_empty()
+    })
+    .await;
     sink.received.refuse(None);
     offer(&sender, 4);
     let counts = finish(sender, task).await;
-    assert_eq!((counts.exported, counts.dropped["export_failed"], counts.failures), (4, 3, 1));
+    assert_eq!(
+        (
+            counts.exported,
+            counts.dropped["export_failed"],
+            counts.failures
+        ),
+        (4, 3, 1)
+    );
 }
 
 #[tokio::test]
 async fn a_batch_is_given_up_after_the_retry_limit() {
     let address = free_address();
     let retry_limit = Duration::from_millis(500);
-    let (sender, task) = start(Settings { retry_limit, ..settings(&format!("http://{address}")) });
+    let (sender, task) = start(Settings {
+        retry_limit,
+        ..settings(&format!("http://{address}"))
+    });
     offer(&sender, 3);
-    wait_until("a write was dropped", || !sender.counts().dropped.is_empty()).await;
+    wait_until("a write was dropped", || {
+        !sender.counts().dropped.is_empty()
+    })
+    .await;
     let counts = finish(sender, task).await;
     assert_eq!(counts.dropped["export_failed"], 3);
 }
@@ -200,9 +265,16 @@ async fn over_http_too_a_busy_endpoint_is_tried_again() {
 
 #[tokio::test]
 async fn a_certificate_that_cannot_be_read_is_an_error_that_names_it() {
-    let tls = TlsFiles { certificate: Some("/nowhere/ca.pem".into()), ..TlsFiles::default() };
+    let tls = TlsFiles {
+        certificate: Some("/nowhere/ca.pem".into()),
+        ..TlsFiles::default()
+    };
     for protocol in [Protocol::Grpc, Protocol::HttpProtobuf] {
-        let settings = Settings { tls: tls.clone(), protocol, ..settings("https://localhost:4317") };
+        let settings = Settings {
+            tls: tls.clone(),
+            protocol,
+            ..settings("https://localhost:4317")
+        };
         let error = TraceExporter::start(settings).unwrap_err().to_string();
         assert!(error.contains("/nowhere/ca.pem"), "{error}");
     }

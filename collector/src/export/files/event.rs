@@ -23,7 +23,7 @@ pub struct EventRecord<'a> {
     pub target_tid: u32,
     pub goid: u64,
     pub parent_goid: Option<u64>,
-    pub service_name: Option<&'a str>,
+    pub service_name: Option<String>,
     pub executable: Option<Cow<'a, str>>,
     pub go_version: Option<&'a str>,
     pub container_id: Option<&'a str>,
@@ -57,7 +57,7 @@ impl<'a> From<&'a CorrelatedWrite> for EventRecord<'a> {
             target_tid: observed.target_tid,
             goid: observed.goid.0,
             parent_goid: observed.parent_goid.map(|goid| goid.0),
-            service_name: process.service_name.as_deref(),
+            service_name: Some(process.service_name_or_default()),
             executable: known(process.executable.to_string_lossy()),
             go_version: (!observed.go_version.is_empty()).then_some(observed.go_version.as_str()),
             container_id: process.container_id.as_deref(),
@@ -82,9 +82,11 @@ fn known(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }

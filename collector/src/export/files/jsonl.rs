@@ -21,7 +21,11 @@ impl JsonLines {
     pub fn create(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).create(true).open(path)?;
         file.set_len(0)?;
-        Ok(Self { file, length: 0, line: Vec::new() })
+        Ok(Self {
+            file,
+            length: 0,
+            line: Vec::new(),
+        })
     }
 
     /// With one system call, so that a line is there or not. Slow writes are rare enough for that.

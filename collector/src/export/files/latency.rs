@@ -13,11 +13,16 @@ pub struct Durations {
 
 impl Durations {
     pub fn new() -> Self {
-        Self { histogram: Histogram::new(3).expect("three digits are supported"), longest: 0 }
+        Self {
+            histogram: Histogram::new(3).expect("three digits are supported"),
+            longest: 0,
+        }
     }
 
     pub fn add(&mut self, nanos: u64) {
-        self.histogram.record(nanos).expect("it grows to hold any 64-bit number");
+        self.histogram
+            .record(nanos)
+            .expect("it grows to hold any 64-bit number");
         self.longest = self.longest.max(nanos);
     }
 
@@ -47,8 +52,15 @@ mod tests {
         }
         let latency = durations.latency().unwrap();
         assert_eq!(latency.count, 1_000);
-        for (found, expected) in [(latency.p50, 500.0), (latency.p90, 900.0), (latency.p99, 990.0)] {
-            assert!((found - expected).abs() / expected < 0.002, "{found} instead of {expected}");
+        for (found, expected) in [
+            (latency.p50, 500.0),
+            (latency.p90, 900.0),
+            (latency.p99, 990.0),
+        ] {
+            assert!(
+                (found - expected).abs() / expected < 0.002,
+                "{found} instead of {expected}"
+            );
         }
         assert_eq!(latency.max, 1_000.0);
     }

@@ -58,8 +58,11 @@ impl Recording {
         };
         fs::create_dir_all(directory).map_err(failed(directory))?;
         let path = directory.join(EVENTS);
-        if directory.join(SUMMARY).exists() || fs::metadata(&path).is_ok_and(|file| file.len() > 0) {
-            return Err(RecordingError::Exists { path: directory.to_owned() });
+        if directory.join(SUMMARY).exists() || fs::metadata(&path).is_ok_and(|file| file.len() > 0)
+        {
+            return Err(RecordingError::Exists {
+                path: directory.to_owned(),
+            });
         }
         let events = JsonLines::create(&path).map_err(failed(&path))?;
         Ok(Self {
@@ -75,9 +78,12 @@ impl Recording {
     /// # Errors
     /// The line could not be written; the file still consists of whole lines, and more can be tried.
     pub fn write(&mut self, write: &CorrelatedWrite) -> Result<(), RecordingError> {
-        self.events.write(&EventRecord::from(write)).map_err(|source| {
-            RecordingError::Write { path: self.directory.join(EVENTS), source }
-        })?;
+        self.events
+            .write(&EventRecord::from(write))
+            .map_err(|source| RecordingError::Write {
+                path: self.directory.join(EVENTS),
+                source,
+            })?;
         self.count(write);
         Ok(())
     }
@@ -85,7 +91,11 @@ impl Recording {
     fn count(&mut self, write: &CorrelatedWrite) {
         self.counts.writes += 1;
         self.counts.in_a_trace += u64::from(write.context.is_some());
-        *self.counts.by_cause.entry(write.cause().name()).or_default() += 1;
+        *self
+            .counts
+            .by_cause
+            .entry(write.cause().name())
+            .or_default() += 1;
         if let Some(function) = write.caller().and_then(|caller| caller.function.clone()) {
             *self.counts.by_function.entry(function).or_default() += 1;
         }
@@ -125,7 +135,9 @@ impl Recording {
 /// Known only if the cost of each probe is.
 fn total_cost(probes: &[ProbeUse]) -> Option<u64> {
     let costs = probes.iter().map(|probe| probe.estimated_cost_nano);
-    costs.reduce(|sum, cost| Some(sum?.saturating_add(cost?))).flatten()
+    costs
+        .reduce(|sum, cost| Some(sum?.saturating_add(cost?)))
+        .flatten()
 }
 
 fn replace(path: &Path, summary: &Summary) -> io::Result<()> {

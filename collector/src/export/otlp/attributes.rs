@@ -16,7 +16,10 @@ pub fn code(write: &CorrelatedWrite) -> Vec<KeyValue> {
         attributes.add("code.line.number", caller.line.map(i64::from));
     }
     let stack = &write.symbolized.stack;
-    attributes.add("code.stacktrace", (!stack.is_empty()).then(|| stack_trace(stack)));
+    attributes.add(
+        "code.stacktrace",
+        (!stack.is_empty()).then(|| stack_trace(stack)),
+    );
     attributes.0
 }
 
@@ -24,16 +27,28 @@ pub fn code(write: &CorrelatedWrite) -> Vec<KeyValue> {
 pub fn details(write: &CorrelatedWrite) -> Vec<KeyValue> {
     let observed = write.observed();
     let mut attributes = Attributes::default();
-    attributes.add("process.pid", Some(i64::from(observed.process.target_pid.0)));
+    attributes.add(
+        "process.pid",
+        Some(i64::from(observed.process.target_pid.0)),
+    );
     attributes.add("thread.id", Some(i64::from(observed.target_tid)));
     attributes.add("go.goroutine.id", Some(integer(observed.goid.0)));
-    attributes.add("go.goroutine.parent_id", observed.parent_goid.map(|goid| integer(goid.0)));
+    attributes.add(
+        "go.goroutine.parent_id",
+        observed.parent_goid.map(|goid| integer(goid.0)),
+    );
     attributes.add("go.map.function", write.symbolized.function.clone());
     attributes.add("go.map.type", write.symbolized.map_type.clone());
     attributes.add("go.map.cause", Some(write.cause().name()));
     attributes.add("go.map.len", observed.map_len.map(integer));
-    attributes.add("go.map.capacity.before", observed.map_capacity_before.map(integer));
-    attributes.add("go.map.capacity.after", observed.map_capacity_after.map(integer));
+    attributes.add(
+        "go.map.capacity.before",
+        observed.map_capacity_before.map(integer),
+    );
+    attributes.add(
+        "go.map.capacity.after",
+        observed.map_capacity_after.map(integer),
+    );
     attributes.0
 }
 
@@ -42,7 +57,9 @@ pub fn breakdown(write: &CorrelatedWrite) -> Vec<KeyValue> {
     write
         .breakdown()
         .iter()
-        .map(|(cause, nanos)| KeyValue::new(format!("go.map.breakdown.{}", cause.name()), integer(nanos)))
+        .map(|(cause, nanos)| {
+            KeyValue::new(format!("go.map.breakdown.{}", cause.name()), integer(nanos))
+        })
         .collect()
 }
 
@@ -68,7 +85,11 @@ fn stack_trace(stack: &[Frame]) -> String {
         let function = frame.function.as_deref().unwrap_or("?");
         let file = frame.file.as_deref().unwrap_or("?");
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{function}(...)\n\t{file}:{}", frame.line.unwrap_or(0));
+        let _ = writeln!(
+            text,
+            "{function}(...)\n\t{file}:{}",
+            frame.line.unwrap_or(0)
+        );
     }
     text
 }

@@ -23,8 +23,13 @@ pub enum Dropped {
 }
 
 impl Dropped {
-    const ALL: [Dropped; 5] =
-        [Self::QueueFull, Self::ExportFailed, Self::NoContext, Self::NotSampled, Self::Shutdown];
+    const ALL: [Dropped; 5] = [
+        Self::QueueFull,
+        Self::ExportFailed,
+        Self::NoContext,
+        Self::NotSampled,
+        Self::Shutdown,
+    ];
 
     /// The name of the reason in counts and metrics.
     pub fn reason(self) -> &'static str {
@@ -78,7 +83,9 @@ impl Counters {
     /// Writes that were lost to the backend being down or refusing them.
     pub fn lost(&self) -> u64 {
         let lost = [Dropped::QueueFull, Dropped::ExportFailed, Dropped::Shutdown];
-        lost.map(|reason| self.dropped[reason as usize].load(Relaxed)).iter().sum()
+        lost.map(|reason| self.dropped[reason as usize].load(Relaxed))
+            .iter()
+            .sum()
     }
 
     pub fn snapshot(&self) -> ExportCounts {

@@ -18,14 +18,20 @@ struct Down {
 
 impl Health {
     pub fn new(endpoint: String) -> Self {
-        Self { endpoint, down: None }
+        Self {
+            endpoint,
+            down: None,
+        }
     }
 
     /// `lost`: how many writes were lost so far.
     pub fn failed(&mut self, error: &dyn std::fmt::Display, lost: u64) {
         if self.down.is_none() {
             warn!(endpoint = self.endpoint, %error, "traces cannot be exported; trying again, and keeping what the queue holds");
-            self.down = Some(Down { since: Instant::now(), lost_before: lost });
+            self.down = Some(Down {
+                since: Instant::now(),
+                lost_before: lost,
+            });
         }
     }
 
@@ -33,7 +39,10 @@ impl Health {
         if let Some(Down { since, lost_before }) = self.down.take() {
             let seconds = since.elapsed().as_secs();
             let dropped = lost.saturating_sub(lost_before);
-            info!(endpoint = self.endpoint, seconds, dropped, "traces are exported again");
+            info!(
+                endpoint = self.endpoint,
+                seconds, dropped, "traces are exported again"
+            );
         }
     }
 }

@@ -29,8 +29,13 @@ impl HttpClient {
             .timeout(settings.timeout)
             // A redirected POST would arrive as a GET.
             .redirect(redirect::Policy::none());
-        let client = with_tls(builder, settings)?.build().map_err(|error| unusable(settings, error))?;
-        Ok(Self { client, headers: headers(settings)? })
+        let client = with_tls(builder, settings)?
+            .build()
+            .map_err(|error| unusable(settings, error))?;
+        Ok(Self {
+            client,
+            headers: headers(settings)?,
+        })
     }
 }
 
@@ -57,7 +62,8 @@ pub fn headers(settings: &Settings) -> Result<HeaderMap, ExportError> {
     pairs
         .map(|(name, value)| {
             let name = HeaderName::try_from(name).map_err(|error| unusable(settings, error))?;
-            let mut value = HeaderValue::try_from(value).map_err(|error| unusable(settings, error))?;
+            let mut value =
+                HeaderValue::try_from(value).map_err(|error| unusable(settings, error))?;
             value.set_sensitive(true);
             Ok((name, value))
         })
@@ -68,14 +74,20 @@ fn with_tls(
     mut builder: reqwest::ClientBuilder,
     settings: &Settings,
 ) -> Result<reqwest::ClientBuilder, ExportError> {
-    let TlsFiles { certificate, client_certificate, client_key } = &settings.tls;
+    let TlsFiles {
+        certificate,
+        client_certificate,
+        client_key,
+    } = &settings.tls;
     if let Some(path) = certificate {
-        let bundle = Certificate::from_pem_bundle(&read(path)?).map_err(|error| unusable(settings, error))?;
+        let bundle = Certificate::from_pem_bundle(&read(path)?)
+            .map_err(|error| unusable(settings, error))?;
         builder = builder.tls_certs_only(bundle);
     }
     if let (Some(certificate), Some(key)) = (client_certificate, client_key) {
         let pem = [read(certificate)?, read(key)?].concat();
-        builder = builder.identity(Identity::from_pem(&pem).map_err(|error| unusable(settings, error))?);
+        builder =
+            builder.identity(Identity::from_pem(&pem).map_err(|error| unusable(settings, error))?);
     }
     Ok(builder)
 }

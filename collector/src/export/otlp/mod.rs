@@ -35,7 +35,9 @@ impl TraceExporter {
     ///
     /// # Errors
     /// An endpoint, header or certificate that cannot be used: a mistake in the configuration.
-    pub fn start(settings: Settings) -> Result<(TraceSender, JoinHandle<ExportCounts>), ExportError> {
+    pub fn start(
+        settings: Settings,
+    ) -> Result<(TraceSender, JoinHandle<ExportCounts>), ExportError> {
         let transport = Transport::new(&settings)?;
         let (sender, queue) = sender::channel(&settings);
         let worker = Worker::new(settings, transport, queue);

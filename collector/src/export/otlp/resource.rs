@@ -6,8 +6,10 @@ use opentelemetry_sdk::Resource;
 use crate::model::process::GoProcess;
 
 pub fn resource(process: &GoProcess) -> Resource {
-    let configured =
-        process.resource_attributes.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
+    let configured = process
+        .resource_attributes
+        .iter()
+        .map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
     // Later ones win.
     Resource::builder_empty()
         .with_attributes(configured)
@@ -17,6 +19,11 @@ pub fn resource(process: &GoProcess) -> Resource {
             KeyValue::new("process.executable.name", process.executable_name()),
             KeyValue::new("telemetry.sdk.language", "go"),
         ])
-        .with_attributes(process.container_id.clone().map(|id| KeyValue::new("container.id", id)))
+        .with_attributes(
+            process
+                .container_id
+                .clone()
+                .map(|id| KeyValue::new("container.id", id)),
+        )
         .build()
 }

@@ -41,7 +41,14 @@ pub fn channel(settings: &Settings) -> (TraceSender, Queue) {
         roots: settings.roots,
         _alive: Arc::new(sender),
     };
-    (sender, Queue { writes, counters, alive })
+    (
+        sender,
+        Queue {
+            writes,
+            counters,
+            alive,
+        },
+    )
 }
 
 impl TraceSender {
@@ -51,7 +58,8 @@ impl TraceSender {
     /// The write is not exported; it has been counted under the reason.
     pub fn offer(&self, write: CorrelatedWrite) -> Result<(), Dropped> {
         self.counters.offered();
-        self.accept(write).inspect_err(|&reason| self.counters.dropped(reason, 1))
+        self.accept(write)
+            .inspect_err(|&reason| self.counters.dropped(reason, 1))
     }
 
     fn accept(&self, write: CorrelatedWrite) -> Result<(), Dropped> {

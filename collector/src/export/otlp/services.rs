@@ -26,7 +26,10 @@ pub struct Services {
 
 impl Services {
     pub fn new(transport: Transport) -> Self {
-        Self { transport, exporters: LruCache::new(CAPACITY) }
+        Self {
+            transport,
+            exporters: LruCache::new(CAPACITY),
+        }
     }
 
     /// The exporter of a process's service.

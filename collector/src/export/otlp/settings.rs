@@ -57,3 +57,13 @@ pub struct Settings {
     /// Export writes without a trace context as traces of their own.
     pub roots: bool,
 }
+
+impl Settings {
+    /// The endpoint for logs and errors: without a password.
+    pub fn shown_endpoint(&self) -> String {
+        let mut url = self.endpoint.clone();
+        // Only a URL without a host refuses this, and it has no password either.
+        let _ = url.set_password(None);
+        url.to_string()
+    }
+}

@@ -50,12 +50,19 @@ pub fn span(write: &CorrelatedWrite, ids: &impl IdGenerator) -> SpanData {
 fn events(write: &CorrelatedWrite, details: Vec<opentelemetry::KeyValue>) -> SpanEvents {
     let attributes = [details, attributes::breakdown(write)].concat();
     let mut events = SpanEvents::default();
-    events.events.push(Event::new(EVENT_NAME, system_time(write.time), attributes, 0));
+    events.events.push(Event::new(
+        EVENT_NAME,
+        system_time(write.time),
+        attributes,
+        0,
+    ));
     events
 }
 
 pub fn scope() -> InstrumentationScope {
-    InstrumentationScope::builder("slowmap").with_version(env!("CARGO_PKG_VERSION")).build()
+    InstrumentationScope::builder("slowmap")
+        .with_version(env!("CARGO_PKG_VERSION"))
+        .build()
 }
 
 /// Ids of nothing but zeros are invalid (https://www.w3.org/TR/trace-context/).

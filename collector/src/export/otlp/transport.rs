@@ -1,9 +1,10 @@
 //! The connection to the endpoint, which all exporters share.
 
-use std::{collections::HashMap, fs, io, path::PathBuf};
+use std::{collections::HashMap, error::Error, fs, io, path::PathBuf};
 
 use opentelemetry_otlp::{
-    Compression as OtlpCompression, RetryPolicy, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig,
+    Compression as OtlpCompression, RetryPolicy, SpanExporter, WithExportConfig, WithHttpConfig,
+    WithTonicConfig,
 };
 use tonic::{
     metadata::MetadataMap,
@@ -32,7 +33,10 @@ pub struct Transport {
 
 #[derive(Debug)]
 enum Connection {
-    Grpc { channel: Channel, metadata: MetadataMap },
+    Grpc {
+        channel: Channel,
+        metadata: MetadataMap,
+    },
     Http(HttpClient),
 }
 
@@ -40,16 +44,24 @@ impl Transport {
     /// Connects to nothing yet.
     pub fn new(settings: &Settings) -> Result<Self, ExportError> {
         let connection = match settings.protocol {
-            Protocol::Grpc => Connection::Grpc { channel: channel(settings)?, metadata: metadata(settings)? },
+            Protocol::Grpc => Connection::Grpc {
+                channel: channel(settings)?,
+                metadata: metadata(settings)?,
+            },
             Protocol::HttpProtobuf => Connection::Http(HttpClient::new(settings)?),
         };
-        Ok(Self { settings: settings.clone(), connection })
+        Ok(Self {
+            settings: settings.clone(),
+            connection,
+        })
     }
 
     /// An exporter that tries once: repeating is left to the worker, which knows what waits behind a batch.
     pub fn span_exporter(&self) -> Result<SpanExporter, ExportError> {
         match &self.connection {
-            Connection::Grpc { channel, metadata } => self.grpc_exporter(channel.clone(), metadata.clone()),
+            Connection::Grpc { channel, metadata } => {
+                self.grpc_exporter(channel.clone(), metadata.clone())
+            }
             Connection::Http(client) => self.http_exporter(client.clone()),
         }
         .map_err(|error| unusable(&self.settings, error))
@@ -99,11 +111,17 @@ fn channel(settings: &Settings) -> Result<Channel, ExportError> {
     let build = || -> Result<Endpoint, tonic::transport::Error> {
         Endpoint::from_shared(settings.endpoint.to_string())?
             .user_agent(concat!("slowmap/", env!("CARGO_PKG_VERSION")))
-            .map(|endpoint| endpoint.timeout(settings.timeout).connect_timeout(settings.timeout))
+            .map(|endpoint| {
+                endpoint
+                    .timeout(settings.timeout)
+                    .connect_timeout(settings.timeout)
+            })
     };
     let mut endpoint = build().map_err(|error| unusable(settings, error))?;
     if settings.endpoint.scheme() == "https" {
-        endpoint = endpoint.tls_config(tls(&settings.tls)?).map_err(|error| unusable(settings, error))?;
+        endpoint = endpoint
+            .tls_config(tls(&settings.tls)?)
+            .map_err(|error| unusable(settings, error))?;
     }
     Ok(endpoint.connect_lazy())
 }
@@ -114,7 +132,9 @@ fn tls(files: &TlsFiles) -> Result<ClientTlsConfig, ExportError> {
         None => ClientTlsConfig::new().with_native_roots(),
     };
     Ok(match (&files.client_certificate, &files.client_key) {
-        (Some(certificate), Some(key)) => config.identity(Identity::from_pem(read(certificate)?, read(key)?)),
+        (Some(certificate), Some(key)) => {
+            config.identity(Identity::from_pem(read(certificate)?, read(key)?))
+        }
         _ => config,
     })
 }
@@ -132,10 +152,22 @@ fn compression(compression: Compression) -> Option<OtlpCompression> {
 }
 
 pub fn read(path: &PathBuf) -> Result<Vec<u8>, ExportError> {
-    fs::read(path).map_err(|source| ExportError::Certificate { path: path.clone(), source })
+    fs::read(path).map_err(|source| ExportError::Certificate {
+        path: path.clone(),
+        source,
+    })
 }
 
 /// With the causes of the error, which libraries like to keep to themselves.
-pub fn unusable(settings: &Settings, error: impl Into<anyhow::Error>) -> ExportError {
-    ExportError::Endpoint { endpoint: settings.endpoint.to_string(), reason: format!("{:#}", error.into()) }
+pub fn unusable(settings: &Settings, error: impl Error) -> ExportError {
+    let mut reason = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        reason = format!("{reason}: {error}");
+        cause = error.source();
+    }
+    ExportError::Endpoint {
+        endpoint: settings.shown_endpoint(),
+        reason,
+    }
 }

@@ -40,7 +40,7 @@ pub struct Worker {
 impl Worker {
     pub fn new(settings: Settings, transport: Transport, queue: Queue) -> Self {
         Self {
-            health: Health::new(settings.endpoint.to_string()),
+            health: Health::new(settings.shown_endpoint()),
             services: Services::new(transport),
             batch: Vec::with_capacity(settings.batch_size),
             in_flight: 0,
@@ -119,7 +119,10 @@ impl Worker {
     async fn send(&mut self, exporter: &SpanExporter, spans: Vec<SpanData>) -> bool {
         let (counters, health) = (&self.queue.counters, &mut self.health);
         let attempt = || async {
-            exporter.export(spans.clone()).await.inspect_err(|_| counters.failed())
+            exporter
+                .export(spans.clone())
+                .await
+                .inspect_err(|_| counters.failed())
         };
         let backoff = ExponentialBuilder::default()
             .with_min_delay(FIRST_DELAY)
