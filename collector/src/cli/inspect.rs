@@ -217,3 +217,73 @@ fn word(value: &impl Serialize) -> String {
         _ => "?".into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inspection<'a>(probes: Vec<Probe<'a>>, unplaced: &'a [Unplaced]) -> Inspection<'a> {
+        Inspection {
+            path: "/srv/shop".into(),
+            go_version: "go1.26.8",
+            architecture: Architecture::Amd64,
+            build_mode: Some("exe"),
+            position_independent: false,
+            statically_linked: true,
+            cgo: false,
+            stripped: true,
+            dwarf: false,
+            map_implementation: MapImplementation::Swiss,
+            main_module: None,
+            go_build_id: None,
+            gnu_build_id: None,
+            skipped: None,
+            probes,
+            unplaced,
+            trace_context: TraceContext {
+                sdk_version: Some("v1.47.0"),
+                not_found_because: None,
+            },
+        }
+    }
+
+    #[test]
+    fn the_text_says_what_the_binary_is_and_where_each_probe_goes() {
+        let probe = Probe {
+            role: ProbeRole::GrowthEnter,
+            function: "internal/runtime/maps.(*table).rehash",
+            address: VirtualAddress(0x40_1234),
+            file_offset: FileOffset(0x1234),
+            cost: ProbeCost::Emulated,
+        };
+        let unplaced = [Unplaced {
+            function: "runtime.gcAssistAlloc".into(),
+            reason: "it has no return".into(),
+        }];
+        let text = inspection(vec![probe], &unplaced).to_string();
+        let expected = "\
+/srv/shop
+Go          go1.26.8 (amd64)
+build       exe, at fixed addresses, static, without cgo, stripped, without DWARF
+maps        swiss
+probes      1
+  growth_enter     0x0000001234  cheap  internal/runtime/maps.(*table).rehash
+  no probe on runtime.gcAssistAlloc: it has no return
+traces      found through the OpenTelemetry SDK v1.47.0
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_binary_that_is_passed_over_says_exactly_why() {
+        let skipped = Inspection {
+            skipped: Some("its Go version is not in the tables"),
+            ..inspection(Vec::new(), &[])
+        };
+        let text = skipped.to_string();
+        assert!(
+            text.ends_with("probes      none: its Go version is not in the tables\n"),
+            "{text}"
+        );
+    }
+}
