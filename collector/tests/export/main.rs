@@ -4,4 +4,5 @@ mod recording;
 mod sample;
 mod sink;
 mod spans;
+mod tls;
 mod traces;

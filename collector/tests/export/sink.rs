@@ -25,7 +25,13 @@ use opentelemetry_proto::tonic::{
 use prost::Message;
 use tokio::{net::TcpListener, runtime::Builder, sync::oneshot};
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{Request, Response, Status, codec::CompressionEncoding};
+use tonic::{
+    Request, Response, Status,
+    codec::CompressionEncoding,
+    transport::{Certificate, Identity, ServerTlsConfig},
+};
+
+use crate::tls::{Authority, TlsListener};
 
 #[derive(Clone, Default)]
 pub struct Received {
@@ -105,6 +111,9 @@ fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
     headers.iter().map(pair).collect()
 }
 
+const LOOPBACK: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
 /// A receiver that goes down with this value, connections included.
 pub struct Sink {
     pub address: SocketAddr,
@@ -126,7 +135,7 @@ impl Sink {
     }
 
     pub fn grpc() -> Self {
-        Self::grpc_at("127.0.0.1:0".parse().unwrap())
+        Self::grpc_at(LOOPBACK)
     }
 
     pub fn grpc_at(address: SocketAddr) -> Self {
@@ -143,7 +152,35 @@ impl Sink {
     }
 
     pub fn http() -> Self {
-        Self::serve("127.0.0.1:0".parse().unwrap(), |listener, received| async {
+        Self::serve(LOOPBACK, |listener, received| async {
+            let router = Router::new()
+                .route("/v1/traces", post(take_http))
+                .with_state(received);
+            axum::serve(listener, router).await.unwrap();
+        })
+    }
+
+    /// Over TLS, with client certificates required.
+    pub fn grpc_tls(authority: &Authority) -> Self {
+        let tls = ServerTlsConfig::new()
+            .identity(Identity::from_pem(
+                &authority.server.certificate,
+                &authority.server.key,
+            ))
+            .client_ca_root(Certificate::from_pem(&authority.certificate));
+        Self::serve(LOOPBACK, |listener, received| async {
+            let incoming = TcpListenerStream::new(listener);
+            let mut server = tonic::transport::Server::builder().tls_config(tls).unwrap();
+            let server = server.add_service(TraceServiceServer::new(received));
+            server.serve_with_incoming(incoming).await.unwrap();
+        })
+    }
+
+    /// Over TLS, with client certificates required.
+    pub fn http_tls(authority: &Authority) -> Self {
+        let acceptor = authority.acceptor();
+        Self::serve(LOOPBACK, |listener, received| async {
+            let listener = TlsListener { listener, acceptor };
             let router = Router::new()
                 .route("/v1/traces", post(take_http))
                 .with_state(received);

@@ -1,6 +1,11 @@
 //! How spans get to the backend, and what becomes of them when they cannot.
 
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    process::Command,
+    sync::{Arc, LazyLock, Mutex},
+    time::{Duration, Instant},
+};
 
 use slowmap::export::otlp::{
     Compression, ExportCounts, Headers, Protocol, Settings, TlsFiles, TraceExporter, TraceSender,
@@ -39,6 +44,7 @@ fn http_settings(sink: &Sink) -> Settings {
 }
 
 pub fn start(settings: Settings) -> (TraceSender, JoinHandle<ExportCounts>) {
+    LazyLock::force(&LOG);
     TraceExporter::start(settings).unwrap()
 }
 
@@ -79,6 +85,7 @@ async fn spans_arrive_over_grpc_with_the_headers_and_the_compression_that_were_c
         sink.received.header("authorization").as_deref(),
         Some("Bearer abc")
     );
+    assert_eq!(sink.received.header("x-more"), None);
     assert_eq!(
         sink.received.header("grpc-encoding").as_deref(),
         Some("gzip")
@@ -98,6 +105,7 @@ async fn spans_arrive_over_http_with_the_headers_that_were_configured() {
     assert_eq!((counts.exported, counts.failures), (250, 0));
     assert_eq!(sink.received.spans().len(), 250);
     assert_eq!(sink.received.header("x-tenant").as_deref(), Some("one"));
+    assert_eq!(sink.received.header("x-more"), None);
     assert_eq!(
         sink.received.header("content-type").as_deref(),
         Some("application/x-protobuf")
@@ -277,5 +285,98 @@ async fn a_certificate_that_cannot_be_read_is_an_error_that_names_it() {
         };
         let error = TraceExporter::start(settings).unwrap_err().to_string();
         assert!(error.contains("/nowhere/ca.pem"), "{error}");
+    }
+}
+
+/// What an operator sets for the services on a host must not travel with slowmap's own exports.
+#[test]
+fn headers_of_the_environment_are_not_sent_unless_they_were_configured() {
+    let tests = std::env::current_exe().unwrap();
+    for test in ["spans_arrive_over_grpc", "spans_arrive_over_http"] {
+        let output = Command::new(&tests)
+            .arg(format!("traces::{test}"))
+            .env(
+                "OTEL_EXPORTER_OTLP_HEADERS",
+                "x-tenant=wrong,authorization=wrong,x-more=wrong",
+            )
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && said.contains("1 passed"),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_log_says_once_each_that_the_endpoint_is_down_that_writes_are_lost_and_that_it_is_back()
+{
+    let address = free_address();
+    let (sender, task) = start(Settings {
+        queue_capacity: 5,
+        batch_size: 5,
+        ..settings(&format!("http://{address}"))
+    });
+    offer(&sender, 5);
+    wait_until("an export failed", || sender.counts().failures > 0).await;
+    offer(&sender, 100);
+    let failures = sender.counts().failures;
+    wait_until("two more failed", || {
+        sender.counts().failures >= failures + 2
+    })
+    .await;
+    let sink = Sink::grpc_at(address);
+    sink.received.wait_for(10).await;
+    finish(sender, task).await;
+
+    let log = LOG.lines_about(&address.to_string());
+    let messages = ["cannot be exported", "still down", "are exported again"];
+    assert_eq!(log.len(), messages.len(), "{log:#?}");
+    for (line, message) in log.iter().zip(messages) {
+        assert!(line.contains(message), "{log:#?}");
+    }
+    assert!(
+        log[0].contains("Connection refused"),
+        "the cause is named: {log:#?}"
+    );
+    assert!(
+        log[1].contains("dropped=95") && log[2].contains("dropped=95"),
+        "{log:#?}"
+    );
+}
+
+/// What all tests log; each looks at the lines about its own endpoint.
+static LOG: LazyLock<Log> = LazyLock::new(|| {
+    let log = Log::default();
+    let writer = log.clone();
+    tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .init();
+    log
+});
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn lines_about(&self, address: &str) -> Vec<String> {
+        let text = String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned();
+        text.lines()
+            .filter(|line| line.contains(address))
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

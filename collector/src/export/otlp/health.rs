@@ -1,4 +1,4 @@
-//! Says once that the backend is down, and once that it is back.
+//! Says once that the backend is down, once that writes are lost to that, and once that it is back.
 
 use std::time::Instant;
 
@@ -14,6 +14,8 @@ pub struct Health {
 struct Down {
     since: Instant,
     lost_before: u64,
+    /// It was said that writes are being lost.
+    losing: bool,
 }
 
 impl Health {
@@ -26,17 +28,31 @@ impl Health {
 
     /// `lost`: how many writes were lost so far.
     pub fn failed(&mut self, error: &dyn std::fmt::Display, lost: u64) {
-        if self.down.is_none() {
-            warn!(endpoint = self.endpoint, %error, "traces cannot be exported; trying again, and keeping what the queue holds");
+        let endpoint = &self.endpoint;
+        let Some(down) = &mut self.down else {
+            warn!(endpoint, %error, "traces cannot be exported; trying again, and keeping what the queue holds");
             self.down = Some(Down {
                 since: Instant::now(),
                 lost_before: lost,
+                losing: false,
             });
+            return;
+        };
+        let dropped = lost.saturating_sub(down.lost_before);
+        if dropped > 0 && !down.losing {
+            warn!(
+                endpoint,
+                dropped, "the endpoint is still down; slow writes are dropped and counted"
+            );
+            down.losing = true;
         }
     }
 
     pub fn succeeded(&mut self, lost: u64) {
-        if let Some(Down { since, lost_before }) = self.down.take() {
+        if let Some(Down {
+            since, lost_before, ..
+        }) = self.down.take()
+        {
             let seconds = since.elapsed().as_secs();
             let dropped = lost.saturating_sub(lost_before);
             info!(

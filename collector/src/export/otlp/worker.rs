@@ -9,9 +9,10 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout_at},
 };
+use tracing::warn;
 
 use super::{
-    counts::{Counters, Dropped, ExportCounts},
+    counts::{Dropped, ExportCounts},
     health::Health,
     retry::is_final,
     sender::Queue,
@@ -57,11 +58,11 @@ impl Worker {
             () = grace_is_over => {}
         }
         self.drop_the_rest();
-        self.counters().snapshot()
-    }
-
-    fn counters(&self) -> Arc<Counters> {
-        self.queue.counters.clone()
+        let counts = self.queue.counters.snapshot();
+        if self.queue.counters.lost() > 0 {
+            warn!(exported = counts.exported, dropped = ?counts.dropped, "not all traces were exported");
+        }
+        counts
     }
 
     async fn send_all(&mut self) {
