@@ -9,6 +9,7 @@ pub mod frame;
 pub mod layout;
 pub mod plan;
 pub mod process;
+pub mod summary;
 pub mod text;
 pub mod time;
 pub mod trace;

@@ -55,7 +55,7 @@ pub struct SpanSearch {
     pub layout: SpanLayout,
     pub span_itab: VirtualAddress,
     pub span_type: VirtualAddress,
-    /// `*nonRecordingSpan` as `trace.Span`, where the binary has it.
+    /// `nonRecordingSpan` (a value type: no star) as `trace.Span`, where the binary has it.
     pub non_recording_itab: Option<VirtualAddress>,
     pub non_recording_type: Option<VirtualAddress>,
     /// Contexts whose parent is their first field.

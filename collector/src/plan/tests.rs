@@ -47,6 +47,8 @@ fn binary(minor: u32, map_implementation: MapImplementation) -> GoBinary {
     };
     let functions = functions().filter(|function| !other_growths.contains(&&*function.name));
     GoBinary {
+        pclntab: Default::default(),
+        function_data: Default::default(),
         path: "/service".into(),
         go_version: GoVersion {
             major: 1,

@@ -1,0 +1,59 @@
+//! `slowmap record`
+
+use super::{
+    arguments::{DetectionArguments, RecordArguments},
+    logging,
+};
+use crate::{
+    config::{
+        Environment, Log, RecordOptions,
+        layer::{DetectionLayer, LogLayer, Over},
+        value::LogFormat,
+    },
+    failure::Failure,
+    pipeline,
+};
+
+pub async fn record(
+    arguments: RecordArguments,
+    log_format: Option<LogFormat>,
+    environment: &Environment,
+) -> Result<(), Failure> {
+    let targets = arguments.targets();
+    let detection = DetectionLayer::from(arguments.detection);
+    let options = RecordOptions::load(
+        targets,
+        detection,
+        arguments.duration,
+        arguments.output,
+        environment,
+    )?;
+    start_logging(log_format, environment)?;
+    pipeline::record(options).await
+}
+
+/// For commands that a person looks at: warnings only, unless `SLOWMAP_LOG` asks for more.
+pub fn start_logging(
+    log_format: Option<LogFormat>,
+    environment: &Environment,
+) -> Result<(), Failure> {
+    let flags = LogLayer {
+        format: log_format,
+        level: None,
+    };
+    logging::start(&Log::new(
+        flags.over(environment.log()?),
+        tracing::Level::WARN,
+    ));
+    Ok(())
+}
+
+impl From<DetectionArguments> for DetectionLayer {
+    fn from(arguments: DetectionArguments) -> Self {
+        Self {
+            threshold: arguments.threshold,
+            mode: arguments.mode,
+            sampling: arguments.sampling,
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! `slowmap run`
+
+use super::{arguments::RunArguments, logging};
+use crate::{
+    config::{
+        Config, Environment, Layer,
+        layer::{DetectionLayer, ExportLayer, LogLayer, SpansLayer, TargetsLayer},
+        otlp::OtlpLayer,
+        value::LogFormat,
+    },
+    failure::Failure,
+    pipeline,
+};
+
+pub async fn run(
+    arguments: RunArguments,
+    log_format: Option<LogFormat>,
+    environment: &Environment,
+) -> Result<(), Failure> {
+    let file = arguments
+        .config
+        .clone()
+        .or_else(|| environment.config_file());
+    let print = arguments.print_config;
+    let config = Config::load(flags(arguments, log_format), environment, file.as_deref())?;
+    if print {
+        print!("{}", config.to_yaml());
+        return Ok(());
+    }
+    logging::start(&config.log);
+    pipeline::run(config).await
+}
+
+fn flags(arguments: RunArguments, log_format: Option<LogFormat>) -> Layer {
+    let given = |list: &[_]| !list.is_empty();
+    // A choice on the command line replaces the whole choice of the file and the environment.
+    let chosen = given(&arguments.exe) || !arguments.pid.is_empty() || arguments.all;
+    Layer {
+        detection: DetectionLayer::from(arguments.detection),
+        targets: TargetsLayer {
+            executables: chosen.then_some(arguments.exe),
+            pids: chosen.then_some(arguments.pid),
+            all: chosen.then_some(arguments.all),
+        },
+        spans: SpansLayer {
+            without_context: arguments.without_context,
+        },
+        export: ExportLayer {
+            otlp: OtlpLayer {
+                endpoint: arguments.otlp_endpoint,
+                protocol: arguments.otlp_protocol,
+                ..OtlpLayer::default()
+            },
+            ..ExportLayer::default()
+        },
+        log: LogLayer {
+            format: log_format,
+            level: None,
+        },
+        ..Layer::default()
+    }
+}

@@ -1,0 +1,92 @@
+//! A line of `events.jsonl`. Its fields and their order are part of the public interface.
+
+use std::{borrow::Cow, fmt::Write};
+
+use serde::Serialize;
+
+use crate::model::{
+    cause::{Breakdown, Cause},
+    frame::Frame,
+    trace::Correlation,
+    write::CorrelatedWrite,
+};
+
+#[derive(Debug, Serialize)]
+pub struct EventRecord<'a> {
+    pub monotonic_nano: u64,
+    pub time_unix_nano: u64,
+    pub duration_nano: u64,
+    pub duration_is_lower_bound: bool,
+    pub pid: u32,
+    pub tid: u32,
+    pub target_pid: u32,
+    pub target_tid: u32,
+    pub goid: u64,
+    pub parent_goid: Option<u64>,
+    pub service_name: Option<String>,
+    pub executable: Option<Cow<'a, str>>,
+    pub go_version: Option<&'a str>,
+    pub container_id: Option<&'a str>,
+    pub function: Option<&'a str>,
+    pub map_type: Option<&'a str>,
+    pub map_len: Option<u64>,
+    pub map_capacity_before: Option<u64>,
+    pub map_capacity_after: Option<u64>,
+    pub cause: Cause,
+    pub breakdown_nano: &'a Breakdown,
+    pub stack: &'a [Frame],
+    pub trace_id: Option<String>,
+    pub span_id: Option<String>,
+    pub trace_flags: Option<u8>,
+    pub correlation: Correlation,
+}
+
+impl<'a> From<&'a CorrelatedWrite> for EventRecord<'a> {
+    fn from(write: &'a CorrelatedWrite) -> Self {
+        let observed = write.observed();
+        let process = &observed.process;
+        let context = write.context.as_ref();
+        Self {
+            monotonic_nano: observed.start.0,
+            time_unix_nano: write.time.0,
+            duration_nano: observed.duration_nano,
+            duration_is_lower_bound: observed.duration_is_lower_bound,
+            pid: process.pid.0,
+            tid: observed.tid,
+            target_pid: process.target_pid.0,
+            target_tid: observed.target_tid,
+            goid: observed.goid.0,
+            parent_goid: observed.parent_goid.map(|goid| goid.0),
+            service_name: Some(process.service_name_or_default()),
+            executable: known(process.executable.to_string_lossy()),
+            go_version: (!observed.go_version.is_empty()).then_some(observed.go_version.as_str()),
+            container_id: process.container_id.as_deref(),
+            function: write.symbolized.function.as_deref(),
+            map_type: write.symbolized.map_type.as_deref(),
+            map_len: observed.map_len,
+            map_capacity_before: observed.map_capacity_before,
+            map_capacity_after: observed.map_capacity_after,
+            cause: write.cause(),
+            breakdown_nano: write.breakdown(),
+            stack: &write.symbolized.stack,
+            trace_id: context.map(|context| hex(&context.trace_id)),
+            span_id: context.map(|context| hex(&context.span_id)),
+            trace_flags: context.map(|context| context.trace_flags),
+            correlation: write.correlation,
+        }
+    }
+}
+
+fn known(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}

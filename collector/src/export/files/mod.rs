@@ -1,0 +1,12 @@
+//! A recording: a directory with `events.jsonl`, a slow write a line, and `summary.json`. Whatever happens to
+//! slowmap, the lines that are there are whole; the summary is there once the recording is complete.
+
+mod event;
+mod jsonl;
+mod latency;
+mod recording;
+
+pub use self::{
+    event::EventRecord,
+    recording::{Measured, Recording, RecordingError},
+};

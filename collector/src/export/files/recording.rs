@@ -1,0 +1,150 @@
+//! The directory of a recording.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use super::{event::EventRecord, jsonl::JsonLines, latency::Durations};
+use crate::model::{
+    summary::{Counts, Losses, ProbeUse, SkippedProcess, Summary, Target},
+    write::CorrelatedWrite,
+};
+
+const EVENTS: &str = "events.jsonl";
+const SUMMARY: &str = "summary.json";
+
+#[derive(Debug, thiserror::Error)]
+pub enum RecordingError {
+    #[error("{path} holds a recording already; choose another directory for --output, or remove it", path = path.display())]
+    Exists { path: PathBuf },
+    #[error("{path}: cannot be written: {source}; choose another directory for --output", path = path.display())]
+    Write { path: PathBuf, source: io::Error },
+}
+
+/// A recording in the making.
+#[derive(Debug)]
+pub struct Recording {
+    directory: PathBuf,
+    events: JsonLines,
+    counts: Counts,
+    durations: Durations,
+}
+
+/// What the summary says beside what follows from the writes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    pub started_unix_nano: u64,
+    pub duration_nano: u64,
+    pub threshold_nano: u64,
+    pub mode: String,
+    pub targets: Vec<Target>,
+    pub skipped: Vec<SkippedProcess>,
+    pub losses: Losses,
+    pub probes: Vec<ProbeUse>,
+}
+
+impl Recording {
+    /// Makes the directory if it is missing. Called before anything is attached, so that a mistake costs
+    /// nothing.
+    ///
+    /// # Errors
+    /// The directory cannot be written, or holds a recording already.
+    pub fn create(directory: &Path) -> Result<Self, RecordingError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| RecordingError::Write { path, source }
+        };
+        fs::create_dir_all(directory).map_err(failed(directory))?;
+        let path = directory.join(EVENTS);
+        if directory.join(SUMMARY).exists() || fs::metadata(&path).is_ok_and(|file| file.len() > 0)
+        {
+            return Err(RecordingError::Exists {
+                path: directory.to_owned(),
+            });
+        }
+        let events = JsonLines::create(&path).map_err(failed(&path))?;
+        Ok(Self {
+            directory: directory.to_owned(),
+            events,
+            counts: Counts::default(),
+            durations: Durations::new(),
+        })
+    }
+
+    /// Adds a line.
+    ///
+    /// # Errors
+    /// The line could not be written; the file still consists of whole lines, and more can be tried.
+    pub fn write(&mut self, write: &CorrelatedWrite) -> Result<(), RecordingError> {
+        self.events
+            .write(&EventRecord::from(write))
+            .map_err(|source| RecordingError::Write {
+                path: self.directory.join(EVENTS),
+                source,
+            })?;
+        self.count(write);
+        Ok(())
+    }
+
+    fn count(&mut self, write: &CorrelatedWrite) {
+        self.counts.writes += 1;
+        self.counts.in_a_trace += u64::from(write.context.is_some());
+        *self
+            .counts
+            .by_cause
+            .entry(write.cause().name())
+            .or_default() += 1;
+        if let Some(function) = write.caller().and_then(|caller| caller.function.clone()) {
+            *self.counts.by_function.entry(function).or_default() += 1;
+        }
+        self.durations.add(write.observed().duration_nano);
+    }
+
+    /// Slow writes so far.
+    pub fn writes(&self) -> u64 {
+        self.counts.writes
+    }
+
+    /// Writes the summary, all of it or nothing.
+    ///
+    /// # Errors
+    /// The summary could not be written; the events are there nevertheless.
+    pub fn finish(self, measured: Measured) -> Result<Summary, RecordingError> {
+        let summary = Summary {
+            version: env!("CARGO_PKG_VERSION"),
+            started_unix_nano: measured.started_unix_nano,
+            duration_nano: measured.duration_nano,
+            threshold_nano: measured.threshold_nano,
+            mode: measured.mode,
+            targets: measured.targets,
+            skipped: measured.skipped,
+            counts: self.counts,
+            losses: measured.losses,
+            latency: self.durations.latency(),
+            estimated_cost_nano: total_cost(&measured.probes),
+            probes: measured.probes,
+        };
+        let path = self.directory.join(SUMMARY);
+        replace(&path, &summary).map_err(|source| RecordingError::Write { path, source })?;
+        Ok(summary)
+    }
+}
+
+/// Known only if the cost of each probe is.
+fn total_cost(probes: &[ProbeUse]) -> Option<u64> {
+    let costs = probes.iter().map(|probe| probe.estimated_cost_nano);
+    costs
+        .reduce(|sum, cost| Some(sum?.saturating_add(cost?)))
+        .flatten()
+}
+
+fn replace(path: &Path, summary: &Summary) -> io::Result<()> {
+    let unfinished = path.with_extension("json.part");
+    let mut file = File::create(&unfinished)?;
+    serde_json::to_writer_pretty(&mut file, summary)?;
+    file.write_all(b"\n")?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)
+}

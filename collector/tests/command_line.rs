@@ -1,0 +1,136 @@
+//! What the program itself answers: exit codes, one line of error, help.
+
+use std::{
+    fs,
+    process::{Command, Output},
+};
+
+use tempfile::TempDir;
+
+fn slowmap(arguments: &[&str]) -> Output {
+    slowmap_with(arguments, &[])
+}
+
+fn slowmap_with(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_slowmap"))
+        .args(arguments)
+        .env_clear()
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap()
+}
+
+/// The one line on stderr.
+fn refusal(output: &Output, code: i32) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    assert_eq!(stderr.trim_end().lines().count(), 1, "{stderr}");
+    assert!(output.stdout.is_empty());
+    stderr
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2_and_a_line_that_names_what_is_wrong() {
+    for (arguments, names) in [
+        (&[][..], "no command"),
+        (&["recrod"][..], "record"),
+        (&["top"][..], "top"),
+        (&["record", "--all"][..], "--output"),
+        (&["record", "--output", "out"][..], "--pid"),
+        (
+            &["record", "--output", "out", "--all", "--pid", "1"][..],
+            "--all",
+        ),
+        (
+            &["record", "--output", "out", "--all", "--", "ls"][..],
+            "--all",
+        ),
+        (
+            &["record", "--output", "out", "--all", "--threshold", "100"][..],
+            "--threshold",
+        ),
+        (
+            &["record", "--output", "out", "--all", "--mode", "exact"][..],
+            "not available in this version",
+        ),
+        (
+            &["record", "--output", "out", "--all", "--sampling", "0"][..],
+            "1 to 100",
+        ),
+        (
+            &["run", "--otlp-endpoint", "collector"][..],
+            "http://HOST:PORT",
+        ),
+        (&["run", "--config", "/nowhere.yaml"][..], "/nowhere.yaml"),
+        (&["inspect"][..], "--pid"),
+        (&["check", "--format", "xml"][..], "json"),
+    ] {
+        let line = refusal(&slowmap(arguments), 2);
+        assert!(line.contains(names), "{arguments:?}: {line}");
+    }
+}
+
+#[test]
+fn an_unknown_key_in_the_file_is_exit_code_2_and_named_with_the_file() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("slowmap.yaml");
+    fs::write(&file, "detection:\n  treshold: 1ms\n").unwrap();
+    let path = file.to_str().unwrap();
+    let line = refusal(&slowmap(&["run", "--config", path]), 2);
+    assert!(
+        line.contains(path) && line.contains("detection.treshold"),
+        "{line}"
+    );
+    let line = refusal(&slowmap_with(&["run"], &[("SLOWMAP_CONFIG", path)]), 2);
+    assert!(line.contains("detection.treshold"), "{line}");
+}
+
+#[test]
+fn the_effective_configuration_is_printed_with_secrets_masked() {
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=s3cret"),
+        ("SLOWMAP_PIDS", "1,2"),
+    ];
+    let arguments = [
+        "run",
+        "--print-config",
+        "--threshold",
+        "5ms",
+        "--exe",
+        "/srv/*",
+    ];
+    let printed = stdout(&slowmap_with(&arguments, &variables));
+    for part in [
+        "threshold: 5ms",
+        "http://collector:4318/v1/traces",
+        "authorization: \"***\"",
+        "/srv/*",
+    ] {
+        assert!(printed.contains(part), "{part} is missing: {printed}");
+    }
+    assert!(!printed.contains("s3cret"));
+    assert!(
+        printed.contains("pids: []"),
+        "a choice by flags replaces the whole choice: {printed}"
+    );
+}
+
+#[test]
+fn help_teaches_by_examples() {
+    for command in ["run", "record", "inspect", "check"] {
+        let help = stdout(&slowmap(&[command, "--help"]));
+        assert!(help.contains("Examples:\n  "), "{help}");
+        assert!(help.contains(&format!("slowmap {command}")), "{help}");
+    }
+    let help = stdout(&slowmap(&["--help"]));
+    for absent in ["report", "correlate", "top "] {
+        assert!(!help.contains(&format!("\n  {absent}")), "{help}");
+    }
+    assert!(stdout(&slowmap(&["--version"])).starts_with("slowmap "));
+}
