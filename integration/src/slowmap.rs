@@ -1,0 +1,77 @@
+//! slowmap, run as its users run it.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{program::Program, sources};
+
+/// How long slowmap may take to attach, and to write its files at the end.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The program: `SLOWMAP_BIN`, else a release build of this checkout, brought up to date once.
+pub fn binary() -> Result<PathBuf> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| build().map_err(|error| format!("{error:#}")));
+    built.clone().map_err(anyhow::Error::msg)
+}
+
+fn build() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("SLOWMAP_BIN") {
+        return Ok(PathBuf::from(path));
+    }
+    let repository = sources::repository();
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .args(["build", "--release", "--package", "slowmap"])
+        .current_dir(&repository);
+    let output = cargo.output().context("run cargo")?;
+    if !output.status.success() {
+        bail!(
+            "cargo build --release --package slowmap:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| repository.join("target"), PathBuf::from);
+    Ok(target.join("release/slowmap"))
+}
+
+/// `slowmap` with arguments, and with none of the caller's own configuration.
+pub fn command<S: AsRef<std::ffi::OsStr>>(
+    arguments: impl IntoIterator<Item = S>,
+) -> Result<Command> {
+    let mut command = Command::new(binary()?);
+    command.args(arguments);
+    for (key, _) in std::env::vars_os() {
+        let name = key.to_string_lossy();
+        if name.starts_with("OTEL_") || (name.starts_with("SLOWMAP_") && name != "SLOWMAP_LOG") {
+            command.env_remove(&key);
+        }
+    }
+    Ok(command)
+}
+
+/// Starts `slowmap record` on a process, into `output`.
+pub fn record(pid: u32, output: &Path, more: &[&str]) -> Result<Program> {
+    let mut command = command(["record", "--pid", &pid.to_string(), "--output"])?;
+    command.arg(output).args(more);
+    Program::start(command)
+}
+
+/// Starts `slowmap run`, which sends to `endpoint` by gRPC and hands on what it has once a second.
+pub fn run(endpoint: &str, more: &[(&str, &str)]) -> Result<Program> {
+    let mut command = command(["run"])?;
+    command
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+        .env("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+    command
+        .env("OTEL_BSP_SCHEDULE_DELAY", "500")
+        .envs(more.iter().copied());
+    Program::start(command)
+}

@@ -1,0 +1,3 @@
+module slowmap.test/groundtruth
+
+go 1.21
