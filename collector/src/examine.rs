@@ -1,5 +1,5 @@
-//! From a file to a plan: what `inspect` and `plan` are together. They may not know each other, and both the
-//! pipeline and `slowmap inspect` need the two.
+//! What a Go binary is and where probes would go in it: inspection and plan, joined. The pipeline and
+//! `slowmap inspect` go through here, so that what is shown is what is done.
 
 use std::path::Path;
 
@@ -12,31 +12,28 @@ use crate::{
     plan::{self, Tables},
 };
 
-/// Looks into the executable at `path`, which may be `/proc/PID/exe`, and plans its probes by the embedded
-/// tables. `display` is what users know it by.
+/// A binary, and its plan or the reason why it has none.
+pub type Examined = (GoBinary, Result<ProbePlan, Skipped>);
+
+/// Looks into the executable at `path`, which may be `/proc/PID/exe`; `display` is what users know it by.
 ///
 /// # Errors
-/// The file cannot be looked into: the error's text is the reason. A binary that can be read and not probed is
-/// no error but `Skipped`.
-pub fn examine(
-    path: &Path,
-    display: &Path,
-) -> Result<(GoBinary, Result<ProbePlan, Skipped>), InspectError> {
-    let tables = Tables::embedded();
+/// The file is not a Go executable that slowmap can look into; the message is the reason.
+pub fn examine(path: &Path, display: &Path) -> Result<Examined, InspectError> {
     let wanted = plan::wanted();
     let functions: Vec<&str> = wanted.functions.iter().map(String::as_str).collect();
-    let fields: Vec<&str> = wanted.fields.iter().map(String::as_str).collect();
     let itabs: Vec<(&str, &str)> = wanted
         .itabs
         .iter()
         .map(|(interface, concrete)| (interface.as_str(), concrete.as_str()))
         .collect();
+    let dwarf_fields: Vec<&str> = wanted.fields.iter().map(String::as_str).collect();
     let wanted = Wanted {
         functions: &functions,
         itabs: &itabs,
-        dwarf_fields: &fields,
+        dwarf_fields: &dwarf_fields,
     };
     let binary = inspect::inspect(path, display, &wanted)?;
-    let plan = plan::plan(&binary, &tables);
+    let plan = plan::plan(&binary, &Tables::embedded());
     Ok((binary, plan))
 }
