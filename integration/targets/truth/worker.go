@@ -45,6 +45,7 @@ func (c *crew) enlist(seed uint64) *worker {
 		log:    groundtruth.NewLog(c.options.threshold.Nanoseconds(), logRoom),
 		random: seed * 0x9E3779B97F4A7C15,
 	}
+	w.log.Stacks = c.options.stacks
 	c.workers = append(c.workers, w)
 	c.group.Add(1)
 	return w
