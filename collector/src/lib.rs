@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod correlate;
 pub mod discover;
+pub mod examine;
 pub mod export;
 pub mod failure;
 pub mod golang;

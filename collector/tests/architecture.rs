@@ -6,7 +6,7 @@ mod source;
 use source::{Reference, SourceFile};
 
 /// The stages, and the machine check, which is none but is bound by the same rule. All else at the root of the
-/// crate (`pipeline`, `config`, the command line) joins them.
+/// crate (`pipeline`, `examine`, `config`, the command line) joins them.
 const STAGES: [&str; 12] = [
     "assemble",
     "attach",

@@ -122,6 +122,29 @@ fn the_effective_configuration_is_printed_with_secrets_masked() {
 }
 
 #[test]
+fn a_file_that_is_no_go_executable_is_nothing_to_attach_to_and_says_why() {
+    for (path, reason) in [
+        ("/etc/passwd", "not an ELF file"),
+        ("/bin/sh", "not built by Go"),
+    ] {
+        let line = refusal(&slowmap(&["inspect", path]), 4);
+        assert!(line.contains(path) && line.contains(reason), "{line}");
+    }
+    let line = refusal(&slowmap(&["inspect", "/nowhere"]), 1);
+    assert_eq!(line.matches("No such file").count(), 1, "{line}");
+    let line = refusal(&slowmap(&["inspect", "--pid", "4194305"]), 4);
+    assert!(line.contains("no such process"), "{line}");
+}
+
+#[test]
+fn the_check_says_by_its_exit_code_whether_slowmap_can_run() {
+    let output = slowmap(&["check", "--format", "json"]);
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let expected = if answer["ready"] == true { 0 } else { 3 };
+    assert_eq!(output.status.code(), Some(expected), "{answer}");
+}
+
+#[test]
 fn help_teaches_by_examples() {
     for command in ["run", "record", "inspect", "check"] {
         let help = stdout(&slowmap(&[command, "--help"]));

@@ -1,6 +1,9 @@
 //! `slowmap inspect`: what the stages found, for a person or a program.
 
-use std::fmt;
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
 
 use serde::Serialize;
 
@@ -10,26 +13,74 @@ use super::{
 };
 use crate::{
     config::{Environment, value::LogFormat},
+    discover::{Reason, Selector, printable},
+    examine::examine,
     failure::Failure,
+    inspect::{InspectError, process::executable_of},
     model::{
         binary::{
             Architecture, FileOffset, GoBinary, MapImplementation, Module, ProbeCost,
             VirtualAddress,
         },
         plan::{PlannedProbe, ProbePlan, ProbeRole, Skipped, Unplaced},
+        process::Pid,
     },
 };
 
+/// # Errors
+/// `NothingToAttach` where the file is not one that slowmap can look into, `NotPermitted` where it may not be
+/// read. A Go binary without a probe is an answer, not an error.
 pub fn inspect(
     arguments: &InspectArguments,
     log_format: Option<LogFormat>,
     environment: &Environment,
 ) -> Result<(), Failure> {
     start_logging(log_format, environment)?;
-    let _ = arguments;
-    Err(Failure::Other(anyhow::anyhow!(
-        "the inspection is not built yet"
-    )))
+    let (path, display) = match (&arguments.path, arguments.pid) {
+        (Some(path), _) => (path.clone(), path.clone()),
+        (None, Some(pid)) => executable(Pid(pid))?,
+        (None, None) => return Err(Failure::Usage("name a binary, or --pid PID".into())),
+    };
+    let (binary, plan) = examine(&path, &display).map_err(|error| refused(&display, error))?;
+    let text = render(&binary, &plan, arguments.output.format);
+    println!("{}", text.trim_end());
+    Ok(())
+}
+
+/// Where a process's executable can be read, and what it is called.
+fn executable(pid: Pid) -> Result<(PathBuf, PathBuf), Failure> {
+    let selector = Selector {
+        pids: vec![pid],
+        ..Selector::default()
+    };
+    let mut scan = selector
+        .scan()
+        .map_err(|error| Failure::Other(error.into()))?;
+    if let Some(process) = scan.candidates.pop() {
+        return Ok((executable_of(pid), process.executable));
+    }
+    let why = |text: String| match scan.passed_over.first().map(|process| &process.reason) {
+        Some(Reason::NotPermitted { .. }) => Failure::NotPermitted(text),
+        _ => Failure::NothingToAttach(text),
+    };
+    Err(why(scan.explain()))
+}
+
+fn refused(display: &Path, error: InspectError) -> Failure {
+    match &error {
+        InspectError::Unreadable { source, .. } => match source.kind() {
+            io::ErrorKind::PermissionDenied => Failure::NotPermitted(format!(
+                "{error}; run slowmap as the file's owner, or with CAP_DAC_READ_SEARCH (and \
+                 CAP_SYS_PTRACE for another user's process)"
+            )),
+            // The message has the source's already.
+            _ => Failure::Other(anyhow::Error::msg(error.to_string())),
+        },
+        _ => {
+            let name = display.to_string_lossy();
+            Failure::NothingToAttach(format!("{}: {error}", printable(&name)))
+        }
+    }
 }
 
 /// What the command prints.

@@ -1,5 +1,7 @@
 //! Where probes go in a binary, or why nowhere.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -66,6 +68,8 @@ pub struct SpanSearch {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProbePlan {
+    /// The range of Go's own text.
+    pub text: Range<u64>,
     pub layout: RuntimeLayout,
     pub probes: Vec<PlannedProbe>,
     pub unplaced: Vec<Unplaced>,

@@ -25,6 +25,17 @@ pub struct RawStack {
     pub truncated: bool,
 }
 
+/// What the observed time is the time of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Observed {
+    /// A growth of the map, with all that happened in it.
+    Growth,
+    /// GC assist, or the wait for it, with all that happened in it.
+    Assist,
+    /// A wait (for the Go scheduler, the CPU, a page): it has no other content than its parts.
+    Wait,
+}
+
 /// What the probes saw of a write: the time, not yet its explanation.
 #[derive(Debug, Clone)]
 pub struct SlowWrite {
@@ -38,6 +49,7 @@ pub struct SlowWrite {
     pub start: Ktime,
     pub duration_nano: u64,
     pub duration_is_lower_bound: bool,
+    pub observed: Observed,
     /// Exclusive parts, as measured by the probes.
     pub parts: Breakdown,
     pub stack: RawStack,

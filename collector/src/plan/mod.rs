@@ -46,6 +46,7 @@ pub fn plan(binary: &GoBinary, tables: &Tables) -> Result<ProbePlan, Skipped> {
     let (probes, unplaced) = probes::place(binary, tables)?;
     let span_search = spans::search(binary, tables);
     Ok(ProbePlan {
+        text: binary.text.clone(),
         layout,
         probes,
         unplaced,

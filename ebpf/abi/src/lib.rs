@@ -6,12 +6,14 @@
 
 mod cookie;
 mod event;
+mod table;
 mod target;
 
 pub use cookie::{Cookie, NO_REGISTER, Role};
 pub use event::{
     EventKind, MAX_FRAMES, PART_COUNT, Part, STATE_CONTEXT_FOUND, STATE_TRUNCATED, WriteEvent,
 };
+pub use table::{Descheduled, GoroutineKey, InFlight, OffCpu, StopClock};
 pub use target::{
     ABSENT, AddressRange, CodeRanges, MAX_ASSIGN_RANGES, MAX_CONTEXT_ITABS, MapKind,
     RuntimeOffsets, SpanSearch, Target,

@@ -8,11 +8,11 @@ use aya_ebpf::{
     macros::uprobe,
     programs::ProbeContext,
 };
-use slowmap_abi::{Cookie, Counter, EventKind, PART_COUNT, Part};
+use slowmap_abi::{Cookie, Counter, EventKind, InFlight, PART_COUNT, Part};
 
 use crate::{
     event, goroutine,
-    maps::{IN_FLIGHT, InFlight, count, count_hit},
+    maps::{IN_FLIGHT, count, count_hit},
     process, registers, stack,
 };
 
@@ -52,17 +52,8 @@ fn enter(ctx: &ProbeContext) -> Option<()> {
         }
     }
     let flight = InFlight {
-        growth_start: 0,
         assist_start: now,
-        parts_before_assist: 0,
-        descheduled_at: 0,
-        stopped_before: 0,
-        parts: [0; PART_COUNT],
-        map: 0,
-        map_type: 0,
-        map_len: u64::MAX,
-        map_size: 0,
-        table_capacity: 0,
+        ..InFlight::EMPTY
     };
     if IN_FLIGHT.insert(key, flight, 0).is_err() {
         count(Counter::InFlightFull);

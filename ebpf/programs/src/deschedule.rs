@@ -7,11 +7,11 @@ use aya_ebpf::{
     macros::uprobe,
     programs::ProbeContext,
 };
-use slowmap_abi::{Cookie, Counter, EventKind, Part};
+use slowmap_abi::{Cookie, Counter, EventKind, GoroutineKey, Part};
 
 use crate::{
     event, goroutine,
-    maps::{DESCHEDULED, GoroutineKey, IN_FLIGHT, ZERO_DESCHEDULED, count, count_hit},
+    maps::{DESCHEDULED, IN_FLIGHT, ZERO_DESCHEDULED, count, count_hit},
     process, stack,
     stop_world::stopped,
 };

@@ -1,11 +1,11 @@
 //! Making events of what was followed.
 
 use aya_ebpf::{bindings::BPF_RB_NO_WAKEUP, helpers::generated::bpf_ringbuf_output};
-use slowmap_abi::{Counter, EventKind, Target, WriteEvent};
+use slowmap_abi::{Counter, EventKind, InFlight, Target, WriteEvent};
 
 use crate::{
     goroutine,
-    maps::{EVENTS, InFlight, count},
+    maps::{EVENTS, count},
     process::Thread,
     registers::Position,
     spans, stack,

@@ -7,11 +7,11 @@ use aya_ebpf::{
     macros::{perf_event, raw_tracepoint},
     programs::{PerfEventContext, RawTracePointContext},
 };
-use slowmap_abi::{Counter, EventKind, PART_COUNT, Part};
+use slowmap_abi::{Counter, EventKind, InFlight, Part};
 
 use crate::{
     event, goroutine,
-    maps::{FAULTS, IN_FLIGHT, InFlight, count},
+    maps::{FAULTS, IN_FLIGHT, count},
     process,
     registers::UserRegisters,
     stack,
@@ -60,19 +60,7 @@ fn leave() -> Option<()> {
     }
     let position = registers.position();
     if stack::in_map_write(target, &position) {
-        let mut flight = InFlight {
-            growth_start: 0,
-            assist_start: 0,
-            parts_before_assist: 0,
-            descheduled_at: 0,
-            stopped_before: 0,
-            parts: [0; PART_COUNT],
-            map: 0,
-            map_type: 0,
-            map_len: u64::MAX,
-            map_size: 0,
-            table_capacity: 0,
-        };
+        let mut flight = InFlight::EMPTY;
         flight.parts[Part::PageFault as usize] = elapsed;
         event::emit(
             EventKind::PageFault,

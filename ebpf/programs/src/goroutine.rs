@@ -1,9 +1,9 @@
 //! Reading a goroutine's `g`.
 
 use aya_ebpf::helpers::bpf_probe_read_user;
-use slowmap_abi::{ABSENT, Target};
+use slowmap_abi::{ABSENT, GoroutineKey, Target};
 
-use crate::{maps::GoroutineKey, process::Thread, registers::Position};
+use crate::{process::Thread, registers::Position};
 
 /// Reads a word of the target; `None` where it cannot be read.
 #[inline(always)]

@@ -6,11 +6,11 @@ use aya_ebpf::{
     macros::uprobe,
     programs::ProbeContext,
 };
-use slowmap_abi::{Cookie, Counter, EventKind, MapKind, NO_REGISTER, PART_COUNT, Target};
+use slowmap_abi::{Cookie, Counter, EventKind, InFlight, MapKind, NO_REGISTER, Target};
 
 use crate::{
     event, goroutine,
-    maps::{IN_FLIGHT, InFlight, count, count_hit},
+    maps::{IN_FLIGHT, count, count_hit},
     process, registers,
 };
 
@@ -36,19 +36,7 @@ fn enter(ctx: &ProbeContext) -> Option<()> {
     }
     let (thread, target) = process::current_target()?;
     let key = goroutine::key(thread, regs.r14);
-    let mut flight = InFlight {
-        growth_start: 0,
-        assist_start: 0,
-        parts_before_assist: 0,
-        descheduled_at: 0,
-        stopped_before: 0,
-        parts: [0; PART_COUNT],
-        map: 0,
-        map_type: 0,
-        map_len: u64::MAX,
-        map_size: 0,
-        table_capacity: 0,
-    };
+    let mut flight = InFlight::EMPTY;
     if cookie.type_register() != NO_REGISTER {
         flight.map_type = registers::argument(regs, cookie.type_register());
     }

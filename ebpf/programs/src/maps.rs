@@ -6,67 +6,10 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, HashMap, RingBuf},
 };
-use slowmap_abi::{COUNTER_COUNT, Counter, MAX_PROBES, PART_COUNT, Target, WriteEvent};
-
-/// A goroutine of a process: `g` is its address, which is reused only after the goroutine's end.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(C)]
-pub struct GoroutineKey {
-    pub pid: u64,
-    pub g: u64,
-}
-
-/// A slow path that a goroutine is in: a growth, an assist, or an assist within a growth.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct InFlight {
-    /// 0: not in a growth.
-    pub growth_start: u64,
-    /// 0: not in an assist.
-    pub assist_start: u64,
-    /// What the other parts came to when the assist began: they are not the assist's own.
-    pub parts_before_assist: u64,
-    /// 0: on a thread.
-    pub descheduled_at: u64,
-    /// The stop-the-world clock when it was taken off its thread.
-    pub stopped_before: u64,
-    pub parts: [u64; PART_COUNT],
-    pub map: u64,
-    pub map_type: u64,
-    pub map_len: u64,
-    pub map_size: u64,
-    pub table_capacity: u64,
-}
-
-/// A thread that is off its CPU.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct OffCpu {
-    pub start: u64,
-    /// The goroutine, if it is in a slow path; then `event` is not filled.
-    pub key: GoroutineKey,
-    pub in_flight: u64,
-    /// Slept rather than waited for the CPU.
-    pub slept: u64,
-    pub event: WriteEvent,
-}
-
-/// A goroutine taken off its thread in mid-write, but not in a slow path.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct Descheduled {
-    pub stopped_before: u64,
-    pub event: WriteEvent,
-}
-
-/// How long a process's world has been stopped, added up.
-#[derive(Clone, Copy, Default)]
-#[repr(C)]
-pub struct StopClock {
-    pub total: u64,
-    /// 0: the world runs.
-    pub since: u64,
-}
+use slowmap_abi::{
+    COUNTER_COUNT, Counter, Descheduled, GoroutineKey, InFlight, MAX_PROBES, OffCpu, StopClock,
+    Target,
+};
 
 /// By process id as the agent's pid namespace numbers it.
 #[map]

@@ -57,15 +57,25 @@ impl UserRegisters {
 }
 
 /// Go's argument registers, in order: src/cmd/compile/abi-internal.md of the Go sources.
+///
+/// All are read, and one is chosen then: the verifier takes no computed offset into the context, which is what the
+/// compiler would make of a choice first.
 #[inline(always)]
 pub fn argument(regs: &pt_regs, index: u8) -> u64 {
+    // SAFETY: the fields of a context are readable.
+    let [rax, rbx, rcx, rdi] = unsafe {
+        [
+            core::ptr::read_volatile(&regs.rax),
+            core::ptr::read_volatile(&regs.rbx),
+            core::ptr::read_volatile(&regs.rcx),
+            core::ptr::read_volatile(&regs.rdi),
+        ]
+    };
     match index {
-        0 => regs.rax,
-        1 => regs.rbx,
-        2 => regs.rcx,
-        3 => regs.rdi,
-        4 => regs.rsi,
-        5 => regs.r8,
+        0 => rax,
+        1 => rbx,
+        2 => rcx,
+        3 => rdi,
         _ => 0,
     }
 }

@@ -1,11 +1,11 @@
 //! The kernel takes a thread off its CPU in mid-write, and gives it one again.
 
 use aya_ebpf::{helpers::bpf_ktime_get_ns, macros::raw_tracepoint, programs::RawTracePointContext};
-use slowmap_abi::{Counter, EventKind, Part};
+use slowmap_abi::{Counter, EventKind, OffCpu, Part};
 
 use crate::{
     event, goroutine,
-    maps::{FAULTS, IN_FLIGHT, OFF_CPU, OffCpu, ZERO_OFF_CPU, count},
+    maps::{FAULTS, IN_FLIGHT, OFF_CPU, ZERO_OFF_CPU, count},
     process,
     registers::UserRegisters,
     stack,

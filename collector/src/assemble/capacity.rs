@@ -1,0 +1,39 @@
+//! How many entries a map had room for before and after it grew.
+
+use slowmap_abi::{EventKind, WriteEvent};
+
+use crate::model::binary::MapImplementation;
+
+/// Entries in a bucket of an hmap: `abi.OldMapBucketCount`.
+const BUCKET: u64 = 8;
+/// Slots in the one group of a small Swiss map: `abi.SwissMapGroupSlots`.
+const GROUP: u64 = 8;
+
+/// `None`: the event does not tell. Of a Swiss map with several tables only the one that grew is known.
+pub(super) fn of(event: &WriteEvent, implementation: MapImplementation) -> Option<(u64, u64)> {
+    if event.kind != EventKind::Growth as u32 || event.map == 0 {
+        return None;
+    }
+    match implementation {
+        MapImplementation::Hmap => Some((
+            buckets(event.map_size_before)?,
+            buckets(event.map_size_after)?,
+        )),
+        MapImplementation::Swiss => swiss(event),
+    }
+}
+
+fn buckets(b: u64) -> Option<u64> {
+    1u64.checked_shl(u32::try_from(b).ok()?)?
+        .checked_mul(BUCKET)
+}
+
+/// Both a table that grows and one that is split into two end with twice the slots; a small map becomes a table
+/// of two groups (`internal/runtime/maps`: `rehash`, `growToTable`).
+fn swiss(event: &WriteEvent) -> Option<(u64, u64)> {
+    match (event.map_size_before, event.table_capacity) {
+        (0, _) => Some((GROUP, 2 * GROUP)),
+        (1, capacity) if capacity != 0 => Some((capacity, 2 * capacity)),
+        _ => None,
+    }
+}

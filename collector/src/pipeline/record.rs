@@ -1,0 +1,226 @@
+//! `slowmap record`: the one-command diagnosis.
+
+use std::{io::IsTerminal, process::ExitStatus, time::Duration};
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::{
+    process::{Child, Command},
+    time::{Instant, MissedTickBehavior, interval},
+};
+
+use super::{DISCOVERY_INTERVAL, DRAIN_INTERVAL, clock, session::Session, signals::Signals};
+use crate::{
+    config::{RecordOptions, RecordTargets},
+    discover::{Selector, Watcher},
+    export::files::{Measured, Recording, RecordingError},
+    failure::Failure,
+    model::{process::Pid, summary::SkippedProcess},
+    report::terminal,
+};
+
+/// How long a program that was started for the recording gets to end after SIGTERM.
+const GRACE: Duration = Duration::from_secs(5);
+/// More processes than this are not listed one by one in an error.
+const LISTED: usize = 5;
+
+/// Records to files, until the duration is over, a signal comes, or the targets are gone.
+///
+/// # Errors
+/// What `Failure` names.
+pub async fn record(options: RecordOptions) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
+    let mut session = Session::load(options.threshold.get())?;
+    let mut selector = selector(&options.targets);
+    if !matches!(options.targets, RecordTargets::Command(_)) {
+        let scan = selector.scan().map_err(anyhow::Error::from)?;
+        if scan.candidates.is_empty() {
+            return Err(Failure::NothingToAttach(scan.explain()));
+        }
+    }
+    let recording = Recording::create(&options.output).map_err(recording_failure)?;
+    let mut child = start(&options.targets)?;
+    if let Some(pid) = child.as_ref().and_then(Child::id) {
+        selector.pids.push(Pid(pid));
+    }
+    let watcher = Watcher::new(selector);
+    let mut recorder = Recorder::new(recording, options);
+    let outcome = recorder
+        .follow(&mut session, watcher, &mut signals, child.as_mut())
+        .await;
+    if let Some(child) = child {
+        end(child).await?;
+    }
+    session.detach_all();
+    session.drain(|write| recorder.write(&write));
+    let result = recorder.finish(&session);
+    outcome.and(result)
+}
+
+struct Recorder {
+    recording: Recording,
+    options: RecordOptions,
+    started_unix_nano: u64,
+    started: Instant,
+    progress: ProgressBar,
+    failed: Option<RecordingError>,
+}
+
+impl Recorder {
+    fn new(recording: Recording, options: RecordOptions) -> Self {
+        let progress = ProgressBar::new_spinner(); // Shows nothing unless stderr is a terminal.
+        if let Ok(style) = ProgressStyle::with_template("{spinner} recording {elapsed}: {msg}") {
+            progress.set_style(style);
+        }
+        Self {
+            recording,
+            options,
+            started_unix_nano: clock::wall().0,
+            started: Instant::now(),
+            progress,
+            failed: None,
+        }
+    }
+
+    async fn follow(
+        &mut self,
+        session: &mut Session,
+        mut watcher: Watcher,
+        signals: &mut Signals,
+        mut child: Option<&mut Child>,
+    ) -> Result<(), Failure> {
+        session.apply(watcher.changes().map_err(anyhow::Error::from)?);
+        if session.attached() == 0 {
+            return Err(Failure::NothingToAttach(nothing(session.skipped())));
+        }
+        let end = self.started + self.options.duration.get();
+        let mut discovery = interval(DISCOVERY_INTERVAL);
+        let mut drain = interval(DRAIN_INTERVAL);
+        discovery.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = signals.next() => break,
+                () = tokio::time::sleep_until(end) => break,
+                status = ended(&mut child) => {
+                    tracing::info!(%status, "the command has ended");
+                    break;
+                }
+                _ = discovery.tick() => {
+                    session.drain(|write| self.write(&write));
+                    session.apply(watcher.changes().map_err(anyhow::Error::from)?);
+                    if session.attached() == 0 {
+                        break;
+                    }
+                }
+                _ = drain.tick() => session.drain(|write| self.write(&write)),
+            }
+            if let Some(error) = self.failed.take() {
+                return Err(recording_failure(error));
+            }
+            self.progress
+                .set_message(format!("{} slow writes", self.recording.writes()));
+            self.progress.tick();
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, write: &crate::model::write::CorrelatedWrite) {
+        if let Err(error) = self.recording.write(write) {
+            self.failed.get_or_insert(error);
+        }
+    }
+
+    fn finish(self, session: &Session) -> Result<(), Failure> {
+        self.progress.finish_and_clear();
+        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let measured = Measured {
+            started_unix_nano: self.started_unix_nano,
+            duration_nano: nanos(self.started.elapsed()),
+            threshold_nano: nanos(self.options.threshold.get()),
+            mode: self.options.mode.to_string(),
+            targets: session.targets_recorded(),
+            skipped: session.skipped().to_vec(),
+            losses: session.losses(),
+            probes: session.probe_use(),
+        };
+        let summary = self.recording.finish(measured).map_err(recording_failure)?;
+        if std::io::stderr().is_terminal() {
+            eprintln!("{}", terminal::summary(&summary, &self.options.output));
+        }
+        Ok(())
+    }
+}
+
+fn selector(targets: &RecordTargets) -> Selector {
+    let mut selector = Selector::default();
+    match targets {
+        RecordTargets::Pids(pids) => selector.pids = pids.iter().copied().map(Pid).collect(),
+        RecordTargets::Executables(globs) => {
+            selector.executables = globs.iter().map(|glob| glob.0.clone()).collect();
+        }
+        RecordTargets::All => selector.all = true,
+        RecordTargets::Command(_) => {}
+    }
+    selector
+}
+
+fn start(targets: &RecordTargets) -> Result<Option<Child>, Failure> {
+    let RecordTargets::Command(command) = targets else {
+        return Ok(None);
+    };
+    let Some((program, arguments)) = command.split_first() else {
+        return Ok(None);
+    };
+    let child = Command::new(program)
+        .args(arguments)
+        .kill_on_drop(true)
+        .spawn()
+        .with_context(|| format!("cannot start {}", program.display()))?;
+    Ok(Some(child))
+}
+
+/// Waits for the command to end; for ever where there is none.
+async fn ended(child: &mut Option<&mut Child>) -> ExitStatus {
+    match child {
+        Some(child) => match child.wait().await {
+            Ok(status) => status,
+            Err(_) => std::future::pending().await,
+        },
+        None => std::future::pending().await,
+    }
+}
+
+/// Ends what was started for the recording: kindly first.
+async fn end(mut child: Child) -> Result<(), Failure> {
+    if let Some(pid) = child
+        .id()
+        .and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed()))
+    {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
+            child.kill().await.context("cannot end the command")?;
+        }
+    }
+    Ok(())
+}
+
+fn nothing(skipped: &[SkippedProcess]) -> String {
+    let listed: Vec<String> = skipped
+        .iter()
+        .take(LISTED)
+        .map(|skipped| format!("{} {}: {}", skipped.pid, skipped.executable, skipped.reason))
+        .collect();
+    let more = match skipped.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        more => format!("; and {more} more, see summary.json"),
+    };
+    format!(
+        "nothing to attach to; looked at {}{more}",
+        listed.join("; ")
+    )
+}
+
+fn recording_failure(error: RecordingError) -> Failure {
+    Failure::Other(error.into())
+}

@@ -1,0 +1,81 @@
+//! The entries of the programs' tables. The collector looks only at their keys, to forget what belonged to a
+//! process that is gone.
+
+use crate::{PART_COUNT, WriteEvent};
+
+/// A goroutine of a process: `g` is its address, which is reused only after the goroutine's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct GoroutineKey {
+    pub pid: u64,
+    pub g: u64,
+}
+
+/// A slow path that a goroutine is in: a growth, an assist, or an assist within a growth.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct InFlight {
+    /// 0: not in a growth.
+    pub growth_start: u64,
+    /// 0: not in an assist.
+    pub assist_start: u64,
+    /// What the other parts came to when the assist began: they are not the assist's own.
+    pub parts_before_assist: u64,
+    /// 0: on a thread.
+    pub descheduled_at: u64,
+    /// The stop-the-world clock when it was taken off its thread.
+    pub stopped_before: u64,
+    pub parts: [u64; PART_COUNT],
+    pub map: u64,
+    pub map_type: u64,
+    pub map_len: u64,
+    pub map_size: u64,
+    pub table_capacity: u64,
+}
+
+/// A thread that is off its CPU.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct OffCpu {
+    pub start: u64,
+    /// The goroutine, if it is in a slow path; then `event` is not filled.
+    pub key: GoroutineKey,
+    pub in_flight: u64,
+    /// Slept rather than waited for the CPU.
+    pub slept: u64,
+    pub event: WriteEvent,
+}
+
+/// A goroutine taken off its thread in mid-write, but not in a slow path.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct Descheduled {
+    pub stopped_before: u64,
+    pub event: WriteEvent,
+}
+
+/// How long a process's world has been stopped, added up.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(C)]
+pub struct StopClock {
+    pub total: u64,
+    /// 0: the world runs.
+    pub since: u64,
+}
+
+impl InFlight {
+    /// Nothing of a map is known yet, and no time has passed.
+    pub const EMPTY: Self = Self {
+        growth_start: 0,
+        assist_start: 0,
+        parts_before_assist: 0,
+        descheduled_at: 0,
+        stopped_before: 0,
+        parts: [0; PART_COUNT],
+        map: 0,
+        map_type: 0,
+        map_len: u64::MAX,
+        map_size: 0,
+        table_capacity: 0,
+    };
+}
