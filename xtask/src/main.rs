@@ -1,5 +1,6 @@
 //! `cargo xtask`: what is done with the project beside building it.
 
+mod demo;
 mod ebpf;
 mod interrupt;
 mod machine;
@@ -21,6 +22,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Task {
     /// Shows slowmap at work: a shop, a load, and the worst write's trace as it was received
+    Demo(demo::Arguments),
     /// Proves the project: lints, unit tests, the BPF rebuild, end-to-end tests on the real kernel
     Test,
     /// Rebuilds the BPF object that the collector embeds
@@ -29,6 +31,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = interrupt::listen().and_then(|()| match Arguments::parse().task {
+        Task::Demo(arguments) => demo::run(&arguments),
         Task::Test => test::run(),
         Task::Ebpf(arguments) => ebpf::run(&arguments),
     });
