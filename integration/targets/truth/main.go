@@ -26,6 +26,7 @@ type options struct {
 	control    bool
 	stacks     int
 	output     string
+	nice       int
 	gate       groundtruth.Gate
 }
 
@@ -42,6 +43,7 @@ func parse() options {
 	flag.BoolVar(&o.control, "control", false, "also run loops of the same shape without map writes")
 	flag.IntVar(&o.stacks, "stacks", 0, "log this many slow writes of each goroutine with their callers")
 	flag.StringVar(&o.output, "output", "truth.jsonl", "file for the slow writes, one JSON object a line")
+	flag.IntVar(&o.nice, "nice", 0, "niceness of the threads that write, e.g. -20 for a target that never starves")
 	flag.StringVar(&o.gate.StartOn, "start-on", "", "begin when this file exists")
 	flag.DurationVar(&o.gate.StartAfter, "start-after", 0, "begin by itself after this long (0: wait)")
 	flag.Parse()
@@ -81,6 +83,10 @@ func main() {
 	o.gate.Listen()
 	if !o.gate.Wait() {
 		return
+	}
+	if err := renice(o.nice); err != nil {
+		fmt.Fprintln(os.Stderr, "truth: --nice:", err)
+		os.Exit(1)
 	}
 	begin := time.Now()
 	c.pace.start(o)
