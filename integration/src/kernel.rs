@@ -1,4 +1,4 @@
-//! What a process has in the kernel: which BPF programs and links it holds, and which are alive.
+//! What a process has in the kernel: which BPF programs, maps and links it holds, and which are alive.
 
 use std::{
     collections::BTreeSet,
@@ -13,6 +13,7 @@ use crate::program::Program;
 
 /// Commands of bpf(2), from include/uapi/linux/bpf.h.
 const BPF_PROG_GET_NEXT_ID: libc::c_long = 11;
+const BPF_MAP_GET_NEXT_ID: libc::c_long = 12;
 const BPF_LINK_GET_NEXT_ID: libc::c_long = 31;
 
 /// How long the number of attachments has to stay the same to be taken for complete.
@@ -22,6 +23,7 @@ const SETTLED: Duration = Duration::from_millis(700);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BpfObjects {
     pub programs: BTreeSet<u32>,
+    pub maps: BTreeSet<u32>,
     pub links: BTreeSet<u32>,
     /// File descriptors of perf events, by which older kernels attach uprobes.
     pub perf_events: usize,
@@ -47,10 +49,11 @@ impl BpfObjects {
                 text.lines()
                     .find_map(|line| line.strip_prefix(key)?.trim().parse::<u32>().ok())
             };
-            match (id("link_id:"), id("prog_id:")) {
-                (Some(link), _) => objects.links.extend([link]),
-                (None, Some(program)) => objects.programs.extend([program]),
-                (None, None) => {}
+            match (id("link_id:"), id("prog_id:"), id("map_id:")) {
+                (Some(link), _, _) => objects.links.extend([link]),
+                (None, Some(program), _) => objects.programs.extend([program]),
+                (None, None, Some(map)) => objects.maps.extend([map]),
+                (None, None, None) => {}
             }
         }
         Ok(objects)
@@ -59,8 +62,10 @@ impl BpfObjects {
     /// Those of them that are still in the kernel.
     pub fn alive(&self) -> Result<Self> {
         let (programs, links) = (ids(BPF_PROG_GET_NEXT_ID)?, ids(BPF_LINK_GET_NEXT_ID)?);
+        let maps = ids(BPF_MAP_GET_NEXT_ID)?;
         Ok(Self {
             programs: self.programs.intersection(&programs).copied().collect(),
+            maps: self.maps.intersection(&maps).copied().collect(),
             links: self.links.intersection(&links).copied().collect(),
             perf_events: 0,
         })

@@ -24,7 +24,8 @@ pub struct Event {
     pub correlation: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+/// A call, as recordings and targets write it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Frame {
     pub function: Option<String>,
     pub file: Option<String>,

@@ -9,7 +9,10 @@ use std::{
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use crate::program::{Ended, Program};
+use crate::{
+    program::{Ended, Program},
+    recording::Frame,
+};
 
 /// A slow write as the target logged it.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,6 +33,9 @@ pub struct TrueWrite {
     pub span_id: String,
     #[serde(default)]
     pub has_context: bool,
+    /// The function and its callers as Go's own traceback has them, where they were asked for.
+    #[serde(default)]
+    pub stack: Vec<Frame>,
 }
 
 impl TrueWrite {

@@ -16,7 +16,7 @@ use crate::{
     discover::{Reason, Selector, printable},
     examine::examine,
     failure::Failure,
-    inspect::{InspectError, process::executable_of},
+    inspect::InspectError,
     model::{
         binary::{
             Architecture, FileOffset, GoBinary, MapImplementation, Module, ProbeCost,
@@ -57,7 +57,7 @@ fn executable(pid: Pid) -> Result<(PathBuf, PathBuf), Failure> {
         .scan()
         .map_err(|error| Failure::Other(error.into()))?;
     if let Some(process) = scan.candidates.pop() {
-        return Ok((executable_of(pid), process.executable));
+        return Ok((process.executable_link(), process.executable));
     }
     let why = |text: String| match scan.passed_over.first().map(|process| &process.reason) {
         Some(Reason::NotPermitted { .. }) => Failure::NotPermitted(text),

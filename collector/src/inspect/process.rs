@@ -1,6 +1,6 @@
 //! Where a process has its executable in memory.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use procfs::process::{MMPermissions, MMapPath, MemoryMap, Process};
 
@@ -10,11 +10,6 @@ use crate::model::{
 };
 
 use super::InspectError;
-
-/// Where a process's executable can be read, even if it was removed or is in another mount namespace.
-pub fn executable_of(pid: Pid) -> PathBuf {
-    PathBuf::from(format!("/proc/{pid}/exe"))
-}
 
 /// What is added to the executable's addresses in a process; zero unless it is position independent.
 pub fn load_bias_of(pid: Pid, binary: &GoBinary) -> Result<u64, InspectError> {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"os"
+	"runtime"
 	"sync"
 )
 
@@ -25,12 +26,24 @@ type Write struct {
 	TraceID    string `json:"trace_id,omitempty"`
 	SpanID     string `json:"span_id,omitempty"`
 	HasContext bool   `json:"has_context,omitempty"`
+	// The callers as Go's own traceback has them, the function above first; where the log keeps stacks.
+	Stack   []Frame `json:"stack,omitempty"`
+	callers []uintptr
+}
+
+// Frame is one call, an inlined one like any other.
+type Frame struct {
+	Function string `json:"function"`
+	File     string `json:"file"`
+	Line     int    `json:"line"`
 }
 
 // Log keeps slow writes in memory that it allocated beforehand. It is for one goroutine.
 type Log struct {
 	Threshold int64
-	writes    []Write
+	// Stacks is how many writes, the first ones, are logged with their callers.
+	Stacks int
+	writes []Write
 	// Dropped counts slow writes for which there was no room: with any of these the truth is incomplete.
 	Dropped int
 }
@@ -46,6 +59,10 @@ func (l *Log) Add(write Write) {
 		l.Dropped++
 		return
 	}
+	if len(l.writes) < l.Stacks {
+		var callers [64]uintptr
+		write.callers = append(write.callers, callers[:runtime.Callers(2, callers[:])]...)
+	}
 	l.writes = append(l.writes, write)
 }
 
@@ -53,6 +70,24 @@ func (l *Log) Add(write Write) {
 type Shared struct {
 	mutex sync.Mutex
 	log   *Log
+}
+
+// stack resolves the callers, from the function that has the write on: below it is only what logged it.
+func (w Write) stack() []Frame {
+	if len(w.callers) == 0 {
+		return nil
+	}
+	var stack []Frame
+	frames := runtime.CallersFrames(w.callers)
+	for {
+		frame, more := frames.Next()
+		if len(stack) > 0 || frame.Function == w.Function {
+			stack = append(stack, Frame{frame.Function, frame.File, frame.Line})
+		}
+		if !more {
+			return stack
+		}
+	}
 }
 
 // NewShared is a Shared with room for that many slow writes.
@@ -90,6 +125,7 @@ func Save(path string, logs []*Log) (writes, control, dropped int, err error) {
 			} else {
 				writes++
 			}
+			write.Stack = write.stack()
 			if err := encoder.Encode(write); err != nil {
 				return writes, control, dropped, err
 			}

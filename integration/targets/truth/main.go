@@ -24,6 +24,7 @@ type options struct {
 	threshold  time.Duration
 	duration   time.Duration
 	control    bool
+	stacks     int
 	output     string
 	gate       groundtruth.Gate
 }
@@ -39,6 +40,7 @@ func parse() options {
 	flag.DurationVar(&o.threshold, "threshold", 100*time.Microsecond, "shortest write that is logged")
 	flag.DurationVar(&o.duration, "duration", 0, "end after this long (0: at SIGINT or SIGTERM)")
 	flag.BoolVar(&o.control, "control", false, "also run loops of the same shape without map writes")
+	flag.IntVar(&o.stacks, "stacks", 0, "log this many slow writes of each goroutine with their callers")
 	flag.StringVar(&o.output, "output", "truth.jsonl", "file for the slow writes, one JSON object a line")
 	flag.StringVar(&o.gate.StartOn, "start-on", "", "begin when this file exists")
 	flag.DurationVar(&o.gate.StartAfter, "start-after", 0, "begin by itself after this long (0: wait)")
@@ -64,6 +66,7 @@ type outcome struct {
 	Slow         int     `json:"slow"`
 	ControlSlow  int     `json:"control_slow"`
 	SlowDropped  int     `json:"slow_dropped"`
+	ClockGaps    uint64  `json:"clock_gaps"`
 	MapsChecked  uint64  `json:"maps_checked"`
 	ChecksumOK   bool    `json:"checksum_ok"`
 }
@@ -100,6 +103,7 @@ func (c *crew) finish(seconds float64) {
 		result.Writes += w.writes
 		result.ControlSteps += w.controlSteps
 		result.MapsChecked += w.mapsChecked
+		result.ClockGaps += w.clockGaps
 		result.ChecksumOK = result.ChecksumOK && !w.mismatch
 	}
 	result.Throughput = float64(result.Writes) / seconds

@@ -15,7 +15,9 @@ type worker struct {
 	writes       uint64
 	controlSteps uint64
 	mapsChecked  uint64
-	mismatch     bool
+	// Gaps that were the clock's, not the write's.
+	clockGaps uint64
+	mismatch  bool
 }
 
 // launch starts the goroutines of the mode, each of which begins in a function of its own name.
@@ -45,6 +47,7 @@ func (c *crew) enlist(seed uint64) *worker {
 		log:    groundtruth.NewLog(c.options.threshold.Nanoseconds(), logRoom),
 		random: seed * 0x9E3779B97F4A7C15,
 	}
+	w.log.Stacks = c.options.stacks
 	c.workers = append(c.workers, w)
 	c.group.Add(1)
 	return w

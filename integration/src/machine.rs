@@ -1,0 +1,21 @@
+//! The machine, which tests that measure share with no other test.
+
+use std::fs::File;
+
+use anyhow::{Context, Result};
+
+use crate::cache;
+
+/// Held while a test has the machine to itself; the kernel gives it back when the test ends, however it does.
+#[derive(Debug)]
+pub struct Alone(#[expect(dead_code, reason = "closing the file releases the lock")] File);
+
+/// Waits until no other test, of whatever process, has the machine to itself.
+pub fn alone() -> Result<Alone> {
+    let path = cache::root()?.join("machine.lock");
+    std::fs::create_dir_all(cache::root()?).context("create the cache")?;
+    let file = File::create(&path).with_context(|| format!("open {}", path.display()))?;
+    file.lock()
+        .with_context(|| format!("lock {}", path.display()))?;
+    Ok(Alone(file))
+}

@@ -1,0 +1,137 @@
+//! How many slow writes are found, and how many of those that are found were slow: measured on targets that time
+//! their own writes on the same clock.
+
+use std::{collections::BTreeMap, process::Command, time::Duration};
+
+use anyhow::Result;
+use integration::{
+    agreement,
+    go::{self, Toolchain},
+    machine,
+    observation::{self, Observation},
+    recording::Event,
+    requirement,
+    truth::TrueWrite,
+};
+
+/// The share of slow writes that has to be found, and the share of events that have to be slow writes.
+const RECALL: f64 = 0.95;
+const PRECISION: f64 = 0.98;
+
+#[test]
+fn the_slow_writes_of_a_service_with_swiss_maps_are_found_and_little_else() -> Result<()> {
+    if !requirement::root("the_slow_writes_of_a_service_with_swiss_maps_are_found_and_little_else")
+    {
+        return Ok(());
+    }
+    let mut target = Command::new(go::target("truth", Toolchain::Installed)?);
+    target.args(["--mode", "service", "--rate", "200000", "--duration", "20s"]);
+    found_and_little_else(target, "swiss")
+}
+
+#[test]
+fn the_slow_writes_of_a_service_with_hmap_are_found_and_little_else() -> Result<()> {
+    if !requirement::root("the_slow_writes_of_a_service_with_hmap_are_found_and_little_else") {
+        return Ok(());
+    }
+    let mut target = Command::new(go::target("truth", Toolchain::Release("go1.22.12"))?);
+    target.args(["--mode", "service", "--rate", "200000", "--duration", "20s"]);
+    found_and_little_else(target, "hmap")
+}
+
+fn found_and_little_else(target: Command, maps: &str) -> Result<()> {
+    let _alone = machine::alone()?;
+    let observed = observation::of(target, &[], Duration::from_secs(60))?;
+    let (truth, events) = (&observed.truth.writes, &observed.recording.events);
+    assert!(truth.len() >= 100, "only {} slow writes", truth.len());
+    assert_eq!(observed.truth.outcome.slow_dropped, 0, "the truth has gaps");
+    assert!(observed.truth.outcome.checksum_ok);
+    let agreement = agreement::between(truth, events);
+    println!(
+        "{maps}: {} slow writes, {} events; recall {:.2} %, precision {:.2} %; losses {}",
+        truth.len(),
+        events.len(),
+        agreement.recall() * 100.0,
+        agreement.precision() * 100.0,
+        observed.recording.summary["losses"],
+    );
+    println!("causes: {:?}", causes(events));
+    print_writes("missed", &agreement.missed);
+    print_events("spurious", &agreement.spurious);
+    assert!(agreement.recall() >= RECALL, "{}", agreement.recall());
+    assert!(
+        agreement.precision() >= PRECISION,
+        "{}",
+        agreement.precision()
+    );
+    Ok(())
+}
+
+#[test]
+fn the_twenty_longest_writes_of_a_giant_hmap_are_found_and_explained() -> Result<()> {
+    if !requirement::root("the_twenty_longest_writes_of_a_giant_hmap_are_found_and_explained") {
+        return Ok(());
+    }
+    let _alone = machine::alone()?;
+    let mut target = Command::new(go::target("truth", Toolchain::Release("go1.22.12"))?);
+    target.args(["--mode", "giant", "--entries", "11000000"]);
+    let observed = observation::of(target, &[], Duration::from_secs(120))?;
+    assert!(observed.truth.outcome.checksum_ok);
+    let longest = longest(&observed, 20);
+    assert_eq!(longest.len(), 20);
+    let mut unexplained = Vec::new();
+    for write in longest {
+        let event = agreement::event_of(write, &observed.recording.events);
+        let cause = event.map_or("not found", |event| event.cause.as_str());
+        println!(
+            "{:>10} us: {cause} {:?}",
+            write.duration_nano / 1_000,
+            event.map(|event| &event.breakdown_nano)
+        );
+        if ["not found", "unknown"].contains(&cause) {
+            unexplained.push(write);
+        }
+    }
+    assert!(unexplained.is_empty(), "{unexplained:#?}");
+    Ok(())
+}
+
+fn longest(observed: &Observation, count: usize) -> Vec<&TrueWrite> {
+    let mut writes: Vec<&TrueWrite> = observed.truth.writes.iter().collect();
+    writes.sort_by_key(|write| std::cmp::Reverse(write.duration_nano));
+    writes.truncate(count);
+    writes
+}
+
+fn causes(events: &[Event]) -> BTreeMap<&str, usize> {
+    let mut causes = BTreeMap::new();
+    for event in events {
+        *causes.entry(event.cause.as_str()).or_default() += 1;
+    }
+    causes
+}
+
+/// The longest few, which say most about why.
+fn print_writes(what: &str, writes: &[&TrueWrite]) {
+    let mut writes = writes.to_vec();
+    writes.sort_by_key(|write| std::cmp::Reverse(write.duration_nano));
+    for write in writes.iter().take(10) {
+        let micros = write.duration_nano / 1_000;
+        println!(
+            "{what}: {micros} us in {}, goroutine {}",
+            write.function, write.goid
+        );
+    }
+}
+
+fn print_events(what: &str, events: &[&Event]) {
+    for event in events.iter().take(10) {
+        let functions: Vec<_> = event
+            .stack
+            .iter()
+            .filter_map(|frame| frame.function.as_deref())
+            .collect();
+        let micros = event.duration_nano / 1_000;
+        println!("{what}: {micros} us, {}, {functions:?}", event.cause);
+    }
+}

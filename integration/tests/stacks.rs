@@ -1,0 +1,166 @@
+//! The stack of a slow write is the one that Go's own traceback shows, in every kind of binary.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use integration::{
+    agreement,
+    go::{self, Toolchain},
+    machine, observation,
+    recording::{Event, Frame},
+    requirement,
+    truth::TrueWrite,
+};
+
+const STRIPPED: &[&str] = &["-ldflags=-s -w"];
+const HMAP: Toolchain = Toolchain::Release("go1.22.12");
+
+#[test]
+fn stacks_types_and_goroutines_are_right_with_swiss_maps() -> Result<()> {
+    as_go_sees_it("swiss_maps", Toolchain::Installed, &[])
+}
+
+#[test]
+fn stacks_types_and_goroutines_are_right_in_a_stripped_binary() -> Result<()> {
+    as_go_sees_it("a_stripped_binary", Toolchain::Installed, STRIPPED)
+}
+
+#[test]
+fn stacks_types_and_goroutines_are_right_in_a_position_independent_binary() -> Result<()> {
+    let flags = &["-buildmode=pie"];
+    as_go_sees_it("a_position_independent_binary", Toolchain::Installed, flags)
+}
+
+#[test]
+fn stacks_types_and_goroutines_are_right_with_hmap() -> Result<()> {
+    as_go_sees_it("hmap", HMAP, &[])
+}
+
+#[test]
+fn stacks_types_and_goroutines_are_right_with_hmap_in_a_stripped_binary() -> Result<()> {
+    as_go_sees_it("hmap_in_a_stripped_binary", HMAP, STRIPPED)
+}
+
+fn as_go_sees_it(name: &str, toolchain: Toolchain, flags: &[&str]) -> Result<()> {
+    if !requirement::root(&format!("stacks_types_and_goroutines_are_right: {name}")) {
+        return Ok(());
+    }
+    let _alone = machine::alone()?;
+    let mut target = Command::new(go::target_with("truth", toolchain, flags)?);
+    target.args(["--stacks", "4096", "--rate", "200000", "--duration", "6s"]);
+    let observed = observation::of(target, &[], Duration::from_secs(30))?;
+    let sources = Sources::default();
+    let (mut compared, mut wrong) = (0, Vec::new());
+    let mut types = BTreeMap::new();
+    for write in observed
+        .truth
+        .writes
+        .iter()
+        .filter(|write| !write.stack.is_empty())
+    {
+        let Some(event) = agreement::event_of(write, &observed.recording.events) else {
+            continue;
+        };
+        compared += 1;
+        if let Err(difference) = compare(event, write, &sources) {
+            wrong.push(format!(
+                "{difference}\n  event {:?}\n  truth {:?}",
+                event.stack, write.stack
+            ));
+        }
+        *types.entry(event.map_type.clone()).or_insert(0) += 1;
+    }
+    println!(
+        "{name}: {compared} stacks compared, {} differ; map types {types:?}",
+        wrong.len()
+    );
+    assert!(compared >= 30, "only {compared} stacks");
+    assert!(
+        wrong.is_empty(),
+        "{}",
+        wrong.iter().take(5).cloned().collect::<Vec<_>>().join("\n")
+    );
+    let untyped = types.get(&None).copied().unwrap_or(0);
+    println!("{name}: {untyped} of {compared} without a map type");
+    Ok(())
+}
+
+/// What is different, if anything is.
+fn compare(event: &Event, write: &TrueWrite, sources: &Sources) -> Result<(), String> {
+    let expect = |holds: bool, what: &str| if holds { Ok(()) } else { Err(what.to_owned()) };
+    let entry = entry_point(&write.map_type);
+    let function = event.function.as_deref();
+    expect(
+        function == Some(entry),
+        &format!("function {function:?}, not {entry}"),
+    )?;
+    expect(event.has_frame(entry), "the entry is not in the stack")?;
+    if let Some(map_type) = &event.map_type {
+        expect(*map_type == write.map_type, &format!("map type {map_type}"))?;
+    }
+    let (own, callers) =
+        from_writer(&event.stack, &write.function).ok_or("the writer is missing")?;
+    let (logged, true_callers) = from_writer(&write.stack, &write.function).ok_or("no truth")?;
+    expect(callers == true_callers, "other callers")?;
+    expect(own.file == logged.file, "another file")?;
+    let line = sources.line(own).map_err(|error| format!("{error:#}"))?;
+    expect(
+        line.contains("[key] = value"),
+        &format!("it points to {line:?}"),
+    )
+}
+
+/// The frame of the function that writes, and its callers up to where goroutines begin.
+fn from_writer<'a>(stack: &'a [Frame], function: &str) -> Option<(&'a Frame, &'a [Frame])> {
+    let at = stack
+        .iter()
+        .position(|frame| frame.function.as_deref() == Some(function))?;
+    let (writer, callers) = stack.get(at..)?.split_first()?;
+    let begins = |frame: &Frame| frame.function.as_deref() == Some("runtime.goexit");
+    let callers = match callers.split_last() {
+        Some((last, others)) if begins(last) => others,
+        _ => callers,
+    };
+    Some((writer, callers))
+}
+
+fn entry_point(map_type: &str) -> &'static str {
+    match map_type {
+        "map[int]int" => "runtime.mapassign_fast64",
+        "map[string]*main.item" => "runtime.mapassign_faststr",
+        _ => "runtime.mapassign",
+    }
+}
+
+/// Source files, read once.
+#[derive(Default)]
+struct Sources(std::cell::RefCell<HashMap<String, String>>);
+
+impl Sources {
+    fn line(&self, frame: &Frame) -> Result<String> {
+        let (file, line) = frame
+            .file
+            .clone()
+            .zip(frame.line)
+            .context("no file or line")?;
+        let mut files = self.0.borrow_mut();
+        if !files.contains_key(&file) {
+            let text = std::fs::read_to_string(&file).with_context(|| format!("read {file}"))?;
+            files.insert(file.clone(), text);
+        }
+        let text = files.get(&file).context("just read")?;
+        let index = usize::try_from(line)?
+            .checked_sub(1)
+            .context("lines count from 1")?;
+        Ok(text
+            .lines()
+            .nth(index)
+            .unwrap_or_default()
+            .trim()
+            .to_owned())
+    }
+}
