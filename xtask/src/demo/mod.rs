@@ -123,6 +123,13 @@ fn show(spans: &[Span], backend: &Backend) -> Result<()> {
     let roots = tree::roots(spans, trace);
     println!("{}", text::tree(&roots, proven.write.span));
     println!("{}", proven.summary());
+    match proof::below_outer_span(spans, &writes) {
+        0 => {}
+        outer => println!(
+            "{outer} of the {} are below an outer span of their request, not the innermost",
+            writes.len()
+        ),
+    }
     let page = page::write(
         &sources::repository().join("target/demo"),
         &writes,
