@@ -4,6 +4,7 @@
 
 pub mod agreement;
 pub mod cache;
+pub mod cargo;
 pub mod go;
 pub mod jaeger;
 pub mod kernel;

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::{program::Program, sources};
+use crate::{cargo, program::Program, sources};
 
 /// How long slowmap may take to attach, and to write its files at the end.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,10 +26,8 @@ fn build() -> Result<PathBuf> {
         return Ok(PathBuf::from(path));
     }
     let repository = sources::repository();
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo
-        .args(["build", "--release", "--package", "slowmap"])
-        .current_dir(&repository);
+    let mut cargo = cargo::command();
+    cargo.args(["build", "--release", "--package", "slowmap"]);
     let output = cargo.output().context("run cargo")?;
     if !output.status.success() {
         bail!(

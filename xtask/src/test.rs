@@ -1,7 +1,6 @@
 //! `cargo xtask test`: everything that has to hold before a change is merged, the quick things first.
 
 use std::{
-    ffi::OsString,
     fs,
     path::Path,
     process::Command,
@@ -9,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use integration::{cache, go, go::Toolchain, sources};
+use integration::{cache, cargo, go, go::Toolchain};
 
 use crate::{ebpf, interrupt, machine, run};
 
@@ -24,13 +23,13 @@ struct Step {
 const STEPS: [Step; 8] = [
     Step {
         name: "format",
-        does: |_| cargo(&["fmt", "--all", "--check"], &[]),
+        does: |_| succeed(&["fmt", "--all", "--check"], &[]),
     },
     Step {
         name: "lints",
         does: |_| {
             let check = ["clippy", "--quiet", "--workspace", "--all-targets"];
-            cargo(&check, &["--deny", "warnings"])
+            succeed(&check, &["--deny", "warnings"])
         },
     },
     Step {
@@ -57,7 +56,7 @@ const STEPS: [Step; 8] = [
     Step {
         name: "build of slowmap",
         does: |_| {
-            cargo(
+            succeed(
                 &["build", "--quiet", "--release", "--package", "slowmap"],
                 &[],
             )
@@ -141,15 +140,14 @@ fn tests(selection: &[&str], arguments: &[&str], skipped: &Path) -> Result<()> {
     run::succeed(command)
 }
 
-fn cargo(words: &[&str], arguments: &[&str]) -> Result<()> {
+fn succeed(words: &[&str], arguments: &[&str]) -> Result<()> {
     run::succeed(command(words, arguments))
 }
 
-/// `cargo …words -- …arguments`, in the repository.
+/// `cargo …words -- …arguments`
 fn command(words: &[&str], arguments: &[&str]) -> Command {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut command = Command::new(cargo);
-    command.args(words).current_dir(sources::repository());
+    let mut command = cargo::command();
+    command.args(words);
     if !arguments.is_empty() {
         command.arg("--").args(arguments);
     }

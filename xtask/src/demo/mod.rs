@@ -7,13 +7,12 @@ mod scene;
 
 use std::{
     path::PathBuf,
-    process::Command,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
 use integration::{
-    go,
+    cargo, go,
     go::Toolchain,
     slowmap, sources,
     trace::{
@@ -81,11 +80,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 fn build() -> Result<PathBuf> {
     if std::env::var_os("SLOWMAP_BIN").is_none() {
         println!("building slowmap");
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = Command::new(cargo);
-        build
-            .args(["build", "--release", "--package", "slowmap"])
-            .current_dir(sources::repository());
+        let mut build = cargo::command();
+        build.args(["build", "--release", "--package", "slowmap"]);
         run::succeed(build)?;
     }
     slowmap::binary()?;
@@ -123,10 +119,17 @@ fn show(spans: &[Span], backend: &Backend) -> Result<()> {
     );
     print!("{}", text::table(&writes, SHOWN_WRITES));
     let trace = &proven.write.span.trace_id;
-    println!("\nThe request with the slowest, trace {trace}:\n");
+    println!("\nThe request with the slowest of the shop's own code, trace {trace}:\n");
     let roots = tree::roots(spans, trace);
     println!("{}", text::tree(&roots, proven.write.span));
     println!("{}", proven.summary());
+    match proof::below_outer_span(spans, &writes) {
+        0 => {}
+        outer => println!(
+            "{outer} of the {} are below an outer span of their request, not the innermost",
+            writes.len()
+        ),
+    }
     let page = page::write(
         &sources::repository().join("target/demo"),
         &writes,

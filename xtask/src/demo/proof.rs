@@ -1,13 +1,16 @@
 //! What the demo claims, checked on what was received: a slow write is inside of a request's span, and names the
 //! line of the shop that wrote.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use anyhow::{Result, bail};
 use integration::trace::{slow::SlowSpan, span::Span, text};
 
 /// OTLP's number for the kind of a span that serves a request.
 const SERVER: i32 = 2;
+
+/// How the names of the shop's functions begin.
+const SHOP: &str = "main.";
 
 /// The slowest write for which all holds.
 #[derive(Debug)]
@@ -45,10 +48,12 @@ pub fn of<'a>(
             spans.iter().filter_map(SlowSpan::of).count()
         );
     };
-    let proven = writes
+    let proven = |write| prove(spans, write, precision).ok();
+    // Where the shop itself writes before where a library does that it calls: there its spans are innermost.
+    let own = writes
         .iter()
-        .find_map(|write| prove(spans, write, precision).ok());
-    match proven {
+        .filter(|write| write.function.starts_with(SHOP));
+    match own.chain(writes).find_map(proven) {
         Some(proven) => Ok(proven),
         None => {
             let lacks = prove(spans, slowest, precision).err().unwrap_or_default();
@@ -78,6 +83,12 @@ fn prove<'a>(
             parent.end_unix_nano
         ));
     }
+    if let Some(inner) = inner(spans, write, parent) {
+        return Err(format!(
+            "it is below `{}`, while `{}` was open inside of that",
+            parent.name, inner.name
+        ));
+    }
     let request = request(spans, parent).ok_or("it is below no span that serves a request")?;
     let frame = write
         .stack
@@ -96,6 +107,37 @@ fn parent<'a>(spans: &'a [Span], of: &Span) -> Option<&'a Span> {
     spans
         .iter()
         .find(|span| span.trace_id == of.trace_id && span.span_id == id)
+}
+
+/// A span below the write's parent that was open all the while. A request of the shop stays on one goroutine, so
+/// the write is inside of it.
+fn inner<'a>(spans: &'a [Span], write: &SlowSpan<'_>, parent: &Span) -> Option<&'a Span> {
+    spans.iter().find(|span| {
+        span.parent_span_id.as_deref() == Some(&parent.span_id)
+            && span.trace_id == parent.trace_id
+            && SlowSpan::of(span).is_none()
+            && within(write.span, span, Duration::ZERO)
+    })
+}
+
+/// How many of the writes are not below the innermost span that was open.
+pub fn below_outer_span(spans: &[Span], writes: &[SlowSpan<'_>]) -> usize {
+    let mut of_trace: HashMap<&str, Vec<Span>> = HashMap::new();
+    for span in spans {
+        of_trace
+            .entry(&span.trace_id)
+            .or_default()
+            .push(span.clone());
+    }
+    let is_outer = |write: &&SlowSpan<'_>| {
+        of_trace
+            .get(write.span.trace_id.as_str())
+            .is_some_and(|spans| {
+                parent(spans, write.span)
+                    .is_some_and(|parent| inner(spans, write, parent).is_some())
+            })
+    };
+    writes.iter().filter(is_outer).count()
 }
 
 /// The innermost span that serves a request: it, or one above it.
@@ -122,7 +164,7 @@ fn names_shop(frame: &str) -> bool {
     let Some((_, line)) = frame.rsplit_once(".go:") else {
         return false;
     };
-    frame.starts_with("main.") && line.starts_with(|c: char| ('1'..='9').contains(&c))
+    frame.starts_with(SHOP) && line.starts_with(|c: char| ('1'..='9').contains(&c))
 }
 
 #[cfg(test)]
@@ -168,6 +210,20 @@ mod tests {
     fn a_write_within_its_parent_below_a_request_with_a_line_of_the_shop_is_proven() {
         let frame = proven(SERVER, write(20, 90, LINE)).expect("proven");
         assert_eq!(frame, "main.(*shop).indexOrders(...)  checkout.go:48");
+    }
+
+    #[test]
+    fn a_write_below_an_outer_span_is_not_proven_and_is_counted() {
+        let mut misplaced = write(20, 90, LINE);
+        misplaced.parent_span_id = Some("r".into());
+        let spans = [
+            span("r", None, SERVER, 0, 100),
+            span("i", Some("r"), 1, 10, 90),
+            misplaced,
+        ];
+        let writes: Vec<SlowSpan<'_>> = spans.iter().filter_map(SlowSpan::of).collect();
+        assert!(of(&spans, &writes, Duration::ZERO).is_err());
+        assert_eq!(below_outer_span(&spans, &writes), 1);
     }
 
     #[test]

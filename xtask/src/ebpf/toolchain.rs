@@ -2,13 +2,12 @@
 //! bpf-linker over the LLVM of the same major version.
 
 use std::{
-    ffi::OsString,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context, Result, bail};
-use integration::cache;
+use integration::{cache, cargo};
 
 use crate::{machine, machine::Package, run};
 
@@ -90,8 +89,7 @@ fn install_linker(tools: &Path) -> Result<()> {
         "installing bpf-linker {LINKER_VERSION} into {} (a minute or two)",
         tools.display()
     );
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut install = Command::new(cargo);
+    let mut install = cargo::command();
     install
         .args(["install", "--quiet", "--locked", "bpf-linker"])
         .args(["--version", LINKER_VERSION])
