@@ -29,16 +29,6 @@ fn the_slow_writes_of_a_service_with_swiss_maps_are_found_and_little_else() -> R
     found_and_little_else(target, "swiss")
 }
 
-#[test]
-fn the_slow_writes_of_a_service_with_hmap_are_found_and_little_else() -> Result<()> {
-    if !requirement::root("the_slow_writes_of_a_service_with_hmap_are_found_and_little_else") {
-        return Ok(());
-    }
-    let mut target = Command::new(go::target("truth", Toolchain::Release("go1.22.12"))?);
-    target.args(["--mode", "service", "--rate", "200000", "--duration", "20s"]);
-    found_and_little_else(target, "hmap")
-}
-
 fn found_and_little_else(target: Command, maps: &str) -> Result<()> {
     let _alone = machine::alone()?;
     let observed = observation::of(target, &[], Duration::from_secs(60))?;

@@ -67,10 +67,8 @@ fn as_go_sees_it(name: &str, toolchain: Toolchain, flags: &[&str]) -> Result<()>
         };
         compared += 1;
         if let Err(difference) = compare(event, write, &sources) {
-            wrong.push(format!(
-                "{difference}\n  event {:?}\n  truth {:?}",
-                event.stack, write.stack
-            ));
+            let (seen, expected) = (shown(&event.stack), shown(&write.stack));
+            wrong.push(format!("{difference}\n  event {seen}\n  truth {expected}"));
         }
         *types.entry(event.map_type.clone()).or_insert(0) += 1;
     }
@@ -87,6 +85,16 @@ fn as_go_sees_it(name: &str, toolchain: Toolchain, flags: &[&str]) -> Result<()>
     let untyped = types.get(&None).copied().unwrap_or(0);
     println!("{name}: {untyped} of {compared} without a map type");
     Ok(())
+}
+
+fn shown(stack: &[Frame]) -> String {
+    let frames = stack.iter().map(|frame| {
+        let file = frame.file.as_deref().unwrap_or_default();
+        let file = file.rsplit('/').next().unwrap_or_default();
+        let function = frame.function.as_deref().unwrap_or("?");
+        format!("{function} {file}:{}", frame.line.unwrap_or_default())
+    });
+    frames.collect::<Vec<_>>().join(" < ")
 }
 
 /// What is different, if anything is.
@@ -115,17 +123,23 @@ fn compare(event: &Event, write: &TrueWrite, sources: &Sources) -> Result<(), St
 }
 
 /// The frame of the function that writes, and its callers up to where goroutines begin.
-fn from_writer<'a>(stack: &'a [Frame], function: &str) -> Option<(&'a Frame, &'a [Frame])> {
+fn from_writer<'a>(stack: &'a [Frame], function: &str) -> Option<(&'a Frame, Vec<&'a Frame>)> {
     let at = stack
         .iter()
         .position(|frame| frame.function.as_deref() == Some(function))?;
     let (writer, callers) = stack.get(at..)?.split_first()?;
     let begins = |frame: &Frame| frame.function.as_deref() == Some("runtime.goexit");
-    let callers = match callers.split_last() {
-        Some((last, others)) if begins(last) => others,
-        _ => callers,
-    };
-    Some((writer, callers))
+    let callers = callers
+        .iter()
+        .filter(|frame| !begins(frame) && !is_wrapper(frame));
+    Some((writer, callers.collect()))
+}
+
+/// What the compiler puts around the call of a `go` statement; Go's traceback leaves it out.
+fn is_wrapper(frame: &Frame) -> bool {
+    let function = frame.function.as_deref().unwrap_or_default();
+    let (_, last) = function.rsplit_once('.').unwrap_or_default();
+    last.starts_with("gowrap")
 }
 
 fn entry_point(map_type: &str) -> &'static str {

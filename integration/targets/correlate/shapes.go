@@ -111,13 +111,14 @@ type record struct{ fields [12]uint64 }
 //
 //go:noinline
 func (s *service) build(own owner) {
-	goid, threshold, index := groundtruth.GoroutineID(), s.slow.Threshold(), map[string]record{}
+	goid, index := groundtruth.GoroutineID(), map[string]record{}
+	threshold, thresholdCycles := s.slow.Threshold(), s.slow.ThresholdCycles()
 	for i := 0; i < s.options.entries; i++ {
 		key, value := "record-"+strconv.Itoa(i), record{[12]uint64{uint64(i)}}
-		begin := groundtruth.Nanotime()
+		begin, from := groundtruth.Nanotime(), groundtruth.Cycles()
 		index[key] = value
-		took := groundtruth.Nanotime() - begin
-		if took >= threshold {
+		cycles, took := groundtruth.Cycles()-from, groundtruth.Nanotime()-begin
+		if took >= threshold && cycles >= thresholdCycles {
 			s.slow.Add(own.write(goid, begin, took, len(index)))
 		}
 	}

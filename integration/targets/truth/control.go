@@ -34,10 +34,10 @@ func touchTables(w *worker, tables [][]slot, salt uint64, from, to int) [][]slot
 		id := uint64(i)
 		key, value := [4]uint64{id, id ^ salt, salt, 1}, item{id: id * 3}
 		table := tables[len(tables)-1]
-		begin := groundtruth.Nanotime()
+		begin, from := groundtruth.Nanotime(), groundtruth.Cycles()
 		table[i%tableEntries] = slot{key, value}
-		took := groundtruth.Nanotime() - begin
-		if took >= w.log.Threshold {
+		cycles, took := groundtruth.Cycles()-from, groundtruth.Nanotime()-begin
+		if took >= w.log.Threshold && cycles >= w.log.ThresholdCycles {
 			w.log.Add(groundtruth.Write{
 				Kind: "control", Goid: w.goid, StartNano: begin, DurationNano: took,
 				Function: "main.touchTables",

@@ -28,10 +28,10 @@ func orderWorker(w *worker) {
 func fillOrders(w *worker, orders map[int]int, salt, from, to int) (sum uint64) {
 	for i := from; i < to; i++ {
 		key, value := i^salt, i
-		begin := groundtruth.Nanotime()
+		begin, from := groundtruth.Nanotime(), groundtruth.Cycles()
 		orders[key] = value
-		took := groundtruth.Nanotime() - begin
-		if took >= w.log.Threshold {
+		cycles, took := groundtruth.Cycles()-from, groundtruth.Nanotime()-begin
+		if took >= w.log.Threshold && cycles >= w.log.ThresholdCycles {
 			w.slow(begin, took, "main.fillOrders", "map[int]int", len(orders))
 		}
 		sum += uint64(key) ^ uint64(value)
@@ -65,10 +65,10 @@ func fillCatalog(w *worker, catalog map[string]*item, salt uint64, from, to int)
 	for i := from; i < to; i++ {
 		id := uint64(i) ^ salt
 		key, value := "item-"+strconv.FormatUint(id, 10), &item{id: id}
-		begin := groundtruth.Nanotime()
+		begin, from := groundtruth.Nanotime(), groundtruth.Cycles()
 		catalog[key] = value
-		took := groundtruth.Nanotime() - begin
-		if took >= w.log.Threshold {
+		cycles, took := groundtruth.Cycles()-from, groundtruth.Nanotime()-begin
+		if took >= w.log.Threshold && cycles >= w.log.ThresholdCycles {
 			w.slow(begin, took, "main.fillCatalog", "map[string]*main.item", len(catalog))
 		}
 		sum += uint64(len(key)) ^ id
@@ -97,10 +97,10 @@ func fillMatrix(w *worker, matrix map[[4]uint64]item, salt uint64, from, to int)
 	for i := from; i < to; i++ {
 		id := uint64(i)
 		key, value := [4]uint64{id, id ^ salt, salt, 1}, item{id: id * 3}
-		begin := groundtruth.Nanotime()
+		begin, from := groundtruth.Nanotime(), groundtruth.Cycles()
 		matrix[key] = value
-		took := groundtruth.Nanotime() - begin
-		if took >= w.log.Threshold {
+		cycles, took := groundtruth.Cycles()-from, groundtruth.Nanotime()-begin
+		if took >= w.log.Threshold && cycles >= w.log.ThresholdCycles {
 			w.slow(begin, took, "main.fillMatrix", "map[[4]uint64]main.item", len(matrix))
 		}
 		sum += key[0] ^ value.id
