@@ -1,1 +1,49 @@
-fn main() {}
+//! `cargo xtask`: what is done with the project beside building it.
+
+mod demo;
+mod ebpf;
+mod interrupt;
+mod machine;
+mod run;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tasks of the slowmap project.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Shows slowmap at work: a shop, a load, and the worst write's trace as it was received
+    Demo(demo::Arguments),
+    /// Proves the project: lints, unit tests, the BPF rebuild, end-to-end tests on the real kernel
+    Test,
+    /// Rebuilds the BPF object that the collector embeds
+    Ebpf(ebpf::Arguments),
+}
+
+fn main() -> ExitCode {
+    let done = interrupt::listen().and_then(|()| match Arguments::parse().task {
+        Task::Demo(arguments) => demo::run(&arguments),
+        Task::Test => test::run(),
+        Task::Ebpf(arguments) => ebpf::run(&arguments),
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if interrupt::interrupted() => {
+            eprintln!("{error:#}");
+            ExitCode::from(interrupt::EXIT_CODE)
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

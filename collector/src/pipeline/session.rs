@@ -178,7 +178,11 @@ impl Session {
             map_implementation: binary.map_implementation,
             target_tid,
         };
-        let attributed = attribute(assemble(event, origin));
+        let mut write = assemble(event, origin);
+        if let Some(leaf) = write.stack.addresses.first_mut() {
+            *leaf = target.behind_breakpoint(*leaf).unwrap_or(*leaf);
+        }
+        let attributed = attribute(write);
         let symbolized = symbolize(&self.symbolizer, target, attributed).ok_or(NOT_A_MAP_WRITE)?;
         Ok(correlate(symbolized, clock))
     }

@@ -31,6 +31,19 @@ impl Target {
         &self.examined.0
     }
 
+    /// The instruction that a thread was at, when `address` is one byte behind a probe of ours. The breakpoint has
+    /// been hit then, and the thread lost its CPU before the kernel got to handle it.
+    pub(super) fn behind_breakpoint(&self, address: u64) -> Option<u64> {
+        let instruction = address.checked_sub(1)?;
+        let in_file = instruction.checked_sub(self.load_bias)?;
+        let plan = self.examined.1.as_ref().ok()?;
+        let is_probe = plan
+            .probes
+            .iter()
+            .any(|probe| probe.site.address.0 == in_file);
+        is_probe.then_some(instruction)
+    }
+
     /// A thread's number in the target's own pid namespace; the agent's where the thread is gone already and the
     /// two namespaces number alike.
     pub(super) fn target_tid(&mut self, tid: u32) -> u32 {

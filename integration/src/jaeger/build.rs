@@ -15,8 +15,16 @@ const VERSION: &str = "v1.76.0";
 
 /// The executable; the first call builds it, which takes minutes and 2 GB of memory.
 pub fn executable() -> Result<PathBuf> {
-    let key = format!("jaeger-{VERSION}/jaeger");
-    cache::file(Path::new(&key), build)
+    cache::file(Path::new(&key()), build)
+}
+
+/// Whether the cache has it.
+pub fn is_built() -> Result<bool> {
+    Ok(cache::root()?.join(key()).exists())
+}
+
+fn key() -> String {
+    format!("jaeger-{VERSION}/jaeger")
 }
 
 /// `go install` refuses a module that has replace directives. So it is built as a dependency of an empty

@@ -39,6 +39,9 @@ exporters:
   jaeger_storage_exporter: { trace_storage: memory }
 "#;
 
+/// The longest answer that is read. A trace of hundreds of spans has some 500 kB of JSON.
+const ANSWER_BYTES: u64 = 256 << 20;
+
 /// Dropped, it is stopped, and its traces are gone.
 #[derive(Debug)]
 pub struct Jaeger {
@@ -94,14 +97,28 @@ impl Jaeger {
 
     /// The spans of a service's latest traces.
     pub fn latest(&self, service: &str, traces: usize) -> Result<Vec<Span>> {
-        let url = format!(
-            "{}/api/traces?service={service}&limit={traces}&lookback=1h",
-            self.query_url()
-        );
+        self.search(&format!("service={service}&limit={traces}"))
+    }
+
+    /// The spans of its latest traces that have a span of that name.
+    pub fn latest_with(&self, service: &str, name: &str, traces: usize) -> Result<Vec<Span>> {
+        let name = name.replace(' ', "%20");
+        self.search(&format!(
+            "service={service}&operation={name}&limit={traces}"
+        ))
+    }
+
+    fn search(&self, query: &str) -> Result<Vec<Span>> {
+        let url = format!("{}/api/traces?{query}&lookback=1h", self.query_url());
         let mut response = ureq::get(url)
             .call()
             .context("ask Jaeger for a service's traces")?;
-        Ok(query::spans(&response.body_mut().read_json::<Value>()?))
+        let answer: Value = response
+            .body_mut()
+            .with_config()
+            .limit(ANSWER_BYTES)
+            .read_json()?;
+        Ok(query::spans(&answer))
     }
 
     fn wait_ready(&mut self, limit: Duration) -> Result<()> {

@@ -14,6 +14,8 @@ pub struct SlowSpan<'a> {
     pub cause: String,
     pub goid: String,
     pub map_type: String,
+    /// The runtime's function, e.g. `runtime.mapassign_faststr`.
+    pub entry: String,
     /// The first frame outside the runtime.
     pub function: String,
     /// `file:line`, the file without its directories; empty where unknown.
@@ -40,6 +42,7 @@ impl<'a> SlowSpan<'a> {
             cause: text("go.map.cause"),
             goid: text("go.goroutine.id"),
             map_type: text("go.map.type"),
+            entry: text("go.map.function"),
             function: text("code.function.name"),
             place,
             stack: frames(&span.text("code.stacktrace").unwrap_or_default()),

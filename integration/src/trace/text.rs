@@ -133,27 +133,58 @@ fn details(text: &mut String, indent: &str, write: &SlowSpan<'_>, with_stack: bo
 
 /// A table of slow writes, at most `limit` of them.
 pub fn table(writes: &[SlowSpan<'_>], limit: usize) -> String {
+    let mut rows = vec![COLUMNS.map(str::to_owned)];
+    rows.extend(writes.iter().take(limit).map(cells));
+    let mut widths = [0; COLUMNS.len()];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
     let mut text = String::new();
-    push(
-        &mut text,
-        &format!(
-            "{:>9}  {:<20} {:<34} {:<26} {}",
-            "took", "cause", "where", "map", "trace"
-        ),
-    );
-    for write in writes.iter().take(limit) {
-        let took = duration(write.span.duration_nano());
-        let place = format!("{} {}", write.function, write.place);
-        let (cause, map) = (&write.cause, &write.map_type);
-        push(
-            &mut text,
-            &format!(
-                "{took:>9}  {cause:<20} {place:<34} {map:<26} {}",
-                write.span.trace_id
-            ),
-        );
+    for row in &rows {
+        let padded = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:<width$}"));
+        push(&mut text, padded.collect::<Vec<_>>().join("  ").trim_end());
+    }
+    if let Some(more @ 1..) = writes.len().checked_sub(limit) {
+        push(&mut text, &format!("and {more} more"));
     }
     text
+}
+
+const COLUMNS: [&str; 8] = [
+    "time (UTC)",
+    "took",
+    "cause",
+    "function",
+    "caller",
+    "goid",
+    "map",
+    "trace",
+];
+
+fn cells(write: &SlowSpan<'_>) -> [String; COLUMNS.len()] {
+    [
+        clock_time(write.span.start_unix_nano),
+        duration(write.span.duration_nano()),
+        write.cause.clone(),
+        write.entry.clone(),
+        format!("{} {}", write.function, write.place),
+        write.goid.clone(),
+        write.map_type.clone(),
+        write.span.trace_id.clone(),
+    ]
+}
+
+/// `10:58:40.123`, in UTC.
+pub fn clock_time(unix_nano: u64) -> String {
+    let millis = unix_nano / 1_000_000;
+    let (hours, minutes) = (millis / 3_600_000 % 24, millis / 60_000 % 60);
+    let (seconds, millis) = (millis / 1_000 % 60, millis % 1_000);
+    format!("{hours:02}:{minutes:02}:{seconds:02}.{millis:03}")
 }
 
 fn push(text: &mut String, line: &str) {
@@ -228,6 +259,37 @@ mod tests {
         assert!(
             text.contains("3 more slow map writes, together 33 ns"),
             "{text}"
+        );
+    }
+
+    #[test]
+    fn the_table_is_as_wide_as_what_stands_in_it() {
+        let mut write = span(
+            "w",
+            Some("i"),
+            SPAN_NAME,
+            39_520_123_000_000,
+            39_520_124_500_000,
+        );
+        write.attributes = [
+            ("go.map.cause", json!("growth")),
+            ("go.goroutine.id", json!(7)),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into();
+        let writes: Vec<SlowSpan<'_>> = [&write, &write]
+            .into_iter()
+            .filter_map(SlowSpan::of)
+            .collect();
+        let text = super::table(&writes, 1);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "time (UTC)    took     cause   function  caller  goid  map  trace",
+                "10:58:40.123  1.50 ms  growth  ?         ?       7     ?    t",
+                "and 1 more",
+            ]
         );
     }
 }

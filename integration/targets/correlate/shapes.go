@@ -111,15 +111,17 @@ type record struct{ fields [12]uint64 }
 //
 //go:noinline
 func (s *service) build(own owner) {
-	goid, index := groundtruth.GoroutineID(), map[string]record{}
-	threshold, thresholdCycles := s.slow.Threshold(), s.slow.ThresholdCycles()
+	goid, threshold, index := groundtruth.GoroutineID(), s.slow.Threshold(), map[string]record{}
 	for i := 0; i < s.options.entries; i++ {
 		key, value := "record-"+strconv.Itoa(i), record{[12]uint64{uint64(i)}}
-		begin, from := groundtruth.Nanotime(), groundtruth.Cycles()
+		watch := groundtruth.Start()
 		index[key] = value
-		cycles, took := groundtruth.Cycles()-from, groundtruth.Nanotime()-begin
-		if took >= threshold && cycles >= thresholdCycles {
-			s.slow.Add(own.write(goid, begin, took, len(index)))
+		lap := watch.Stop()
+		if lap.Nano < threshold {
+			continue
+		}
+		if took := lap.Exact(); took >= threshold {
+			s.slow.Add(own.write(goid, watch.BeginNano, took, len(index)))
 		}
 	}
 	s.writes.Add(uint64(s.options.entries))

@@ -1,9 +1,9 @@
 #include "textflag.h"
 
-// func Cycles() uint64
-TEXT ·Cycles(SB), NOSPLIT, $0-8
+// func cycles() int64
+TEXT ·cycles(SB), NOSPLIT, $0-8
 	RDTSC
-	SHLQ $32, DX
-	ORQ  DX, AX
-	MOVQ AX, ret+0(FP)
+	SHLQ	$32, DX
+	ORQ	DX, AX
+	MOVQ	AX, ret+0(FP)
 	RET

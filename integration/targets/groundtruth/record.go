@@ -41,8 +41,6 @@ type Frame struct {
 // Log keeps slow writes in memory that it allocated beforehand. It is for one goroutine.
 type Log struct {
 	Threshold int64
-	// ThresholdCycles is the same by Cycles.
-	ThresholdCycles uint64
 	// Stacks is how many writes, the first ones, are logged with their callers.
 	Stacks int
 	writes []Write
@@ -52,7 +50,7 @@ type Log struct {
 
 // NewLog has room for that many slow writes and never allocates again.
 func NewLog(threshold int64, room int) *Log {
-	return &Log{Threshold: threshold, ThresholdCycles: CyclesOf(threshold), writes: make([]Write, 0, room)}
+	return &Log{Threshold: threshold, writes: make([]Write, 0, room)}
 }
 
 // Add logs a write that took at least the threshold.
@@ -106,9 +104,6 @@ func (s *Shared) Add(write Write) {
 	defer s.mutex.Unlock()
 	s.log.Add(write)
 }
-
-// ThresholdCycles is the same by Cycles.
-func (s *Shared) ThresholdCycles() uint64 { return s.log.ThresholdCycles }
 
 // Log is for when no goroutine writes any more.
 func (s *Shared) Log() *Log { return s.log }

@@ -66,6 +66,7 @@ type outcome struct {
 	Slow         int     `json:"slow"`
 	ControlSlow  int     `json:"control_slow"`
 	SlowDropped  int     `json:"slow_dropped"`
+	ClockGaps    uint64  `json:"clock_gaps"`
 	MapsChecked  uint64  `json:"maps_checked"`
 	ChecksumOK   bool    `json:"checksum_ok"`
 }
@@ -102,6 +103,7 @@ func (c *crew) finish(seconds float64) {
 		result.Writes += w.writes
 		result.ControlSteps += w.controlSteps
 		result.MapsChecked += w.mapsChecked
+		result.ClockGaps += w.clockGaps
 		result.ChecksumOK = result.ChecksumOK && !w.mismatch
 	}
 	result.Throughput = float64(result.Writes) / seconds

@@ -28,11 +28,11 @@ func orderWorker(w *worker) {
 func fillOrders(w *worker, orders map[int]int, salt, from, to int) (sum uint64) {
 	for i := from; i < to; i++ {
 		key, value := i^salt, i
-		begin, from := groundtruth.Nanotime(), groundtruth.Cycles()
+		watch := groundtruth.Start()
 		orders[key] = value
-		cycles, took := groundtruth.Cycles()-from, groundtruth.Nanotime()-begin
-		if took >= w.log.Threshold && cycles >= w.log.ThresholdCycles {
-			w.slow(begin, took, "main.fillOrders", "map[int]int", len(orders))
+		lap := watch.Stop()
+		if lap.Nano >= w.log.Threshold {
+			w.slow(watch, lap, "main.fillOrders", "map[int]int", len(orders))
 		}
 		sum += uint64(key) ^ uint64(value)
 	}
@@ -65,11 +65,11 @@ func fillCatalog(w *worker, catalog map[string]*item, salt uint64, from, to int)
 	for i := from; i < to; i++ {
 		id := uint64(i) ^ salt
 		key, value := "item-"+strconv.FormatUint(id, 10), &item{id: id}
-		begin, from := groundtruth.Nanotime(), groundtruth.Cycles()
+		watch := groundtruth.Start()
 		catalog[key] = value
-		cycles, took := groundtruth.Cycles()-from, groundtruth.Nanotime()-begin
-		if took >= w.log.Threshold && cycles >= w.log.ThresholdCycles {
-			w.slow(begin, took, "main.fillCatalog", "map[string]*main.item", len(catalog))
+		lap := watch.Stop()
+		if lap.Nano >= w.log.Threshold {
+			w.slow(watch, lap, "main.fillCatalog", "map[string]*main.item", len(catalog))
 		}
 		sum += uint64(len(key)) ^ id
 	}
@@ -97,11 +97,11 @@ func fillMatrix(w *worker, matrix map[[4]uint64]item, salt uint64, from, to int)
 	for i := from; i < to; i++ {
 		id := uint64(i)
 		key, value := [4]uint64{id, id ^ salt, salt, 1}, item{id: id * 3}
-		begin, from := groundtruth.Nanotime(), groundtruth.Cycles()
+		watch := groundtruth.Start()
 		matrix[key] = value
-		cycles, took := groundtruth.Cycles()-from, groundtruth.Nanotime()-begin
-		if took >= w.log.Threshold && cycles >= w.log.ThresholdCycles {
-			w.slow(begin, took, "main.fillMatrix", "map[[4]uint64]main.item", len(matrix))
+		lap := watch.Stop()
+		if lap.Nano >= w.log.Threshold {
+			w.slow(watch, lap, "main.fillMatrix", "map[[4]uint64]main.item", len(matrix))
 		}
 		sum += key[0] ^ value.id
 	}
@@ -124,9 +124,15 @@ func giantWorker(w *worker) {
 	w.check(len(sessions), n, found, sum)
 }
 
-func (w *worker) slow(begin, took int64, function, mapType string, length int) {
+// slow logs a write, unless it was the clock that took the time.
+func (w *worker) slow(watch groundtruth.Stopwatch, lap groundtruth.Lap, function, mapType string, length int) {
+	took := lap.Exact()
+	if took < w.log.Threshold {
+		w.clockGaps++
+		return
+	}
 	w.log.Add(groundtruth.Write{
-		Kind: "write", Goid: w.goid, StartNano: begin, DurationNano: took,
+		Kind: "write", Goid: w.goid, StartNano: watch.BeginNano, DurationNano: took,
 		Function: function, MapType: mapType, MapLen: length,
 	})
 }

@@ -15,7 +15,9 @@ type worker struct {
 	writes       uint64
 	controlSteps uint64
 	mapsChecked  uint64
-	mismatch     bool
+	// Gaps that were the clock's, not the write's.
+	clockGaps uint64
+	mismatch  bool
 }
 
 // launch starts the goroutines of the mode, each of which begins in a function of its own name.

@@ -1,0 +1,161 @@
+//! `cargo xtask test`: everything that has to hold before a change is merged, the quick things first.
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use integration::{cache, go, go::Toolchain, sources};
+
+use crate::{ebpf, interrupt, machine, run};
+
+/// Targets in `integration/targets` that the end-to-end tests run.
+const TARGETS: [&str; 3] = ["correlate", "shop", "truth"];
+
+struct Step {
+    name: &'static str,
+    does: fn(&Path) -> Result<()>,
+}
+
+const STEPS: [Step; 8] = [
+    Step {
+        name: "format",
+        does: |_| cargo(&["fmt", "--all", "--check"], &[]),
+    },
+    Step {
+        name: "lints",
+        does: |_| {
+            let check = ["clippy", "--quiet", "--workspace", "--all-targets"];
+            cargo(&check, &["--deny", "warnings"])
+        },
+    },
+    Step {
+        name: "tests of the collector",
+        does: |skipped| {
+            tests(
+                &["--package", "slowmap", "--package", "slowmap-abi"],
+                &[],
+                skipped,
+            )
+        },
+    },
+    Step {
+        name: "tests of the project's tools",
+        does: |skipped| {
+            tests(&["--package", "xtask"], &[], skipped)?;
+            tests(&["--package", "integration", "--lib"], &[], skipped)
+        },
+    },
+    Step {
+        name: "BPF programs",
+        does: |_| ebpf::check(),
+    },
+    Step {
+        name: "build of slowmap",
+        does: |_| {
+            cargo(
+                &["build", "--quiet", "--release", "--package", "slowmap"],
+                &[],
+            )
+        },
+    },
+    Step {
+        name: "build of what slowmap watches",
+        does: |_| targets(),
+    },
+    Step {
+        name: "end-to-end tests",
+        does: |skipped| {
+            tests(
+                &["--package", "integration", "--test", "*"],
+                &["--test-threads=1"],
+                skipped,
+            )
+        },
+    },
+];
+
+pub fn run() -> Result<()> {
+    machine::need_go()?;
+    if !machine::is_root() {
+        println!(
+            "not root: what attaches probes is skipped. To test all: {}",
+            machine::as_root("cargo xtask test")
+        );
+    }
+    // Tests note there what they skip (integration::requirement).
+    let scratch = cache::root()?.join("skipped");
+    fs::create_dir_all(&scratch)?;
+    let skipped = scratch.join(std::process::id().to_string());
+    let begin = Instant::now();
+    let outcome = steps(&skipped);
+    let notes = fs::read_to_string(&skipped).unwrap_or_default();
+    // It is not there where nothing was skipped.
+    let _ = fs::remove_file(&skipped);
+    let times = outcome?;
+    for note in notes.lines() {
+        println!("skipped: {note}");
+    }
+    println!(
+        "\nall passed in {} ({}); {}",
+        seconds(begin.elapsed()),
+        times.join(", "),
+        match notes.lines().count() {
+            0 => "no test was skipped".to_owned(),
+            count => format!("{count} skipped"),
+        }
+    );
+    Ok(())
+}
+
+/// How long each took.
+fn steps(skipped: &Path) -> Result<Vec<String>> {
+    let mut times = Vec::new();
+    for (index, step) in STEPS.iter().enumerate() {
+        interrupt::check()?;
+        println!("[{}/{}] {}", index + 1, STEPS.len(), step.name);
+        let begin = Instant::now();
+        (step.does)(skipped).with_context(|| format!("{} failed", step.name))?;
+        let took = seconds(begin.elapsed());
+        println!("[{}/{}] {}: ok, {took}", index + 1, STEPS.len(), step.name);
+        times.push(format!("{} {took}", step.name));
+    }
+    Ok(times)
+}
+
+fn targets() -> Result<()> {
+    for name in TARGETS {
+        interrupt::check()?;
+        go::target(name, Toolchain::Installed)?;
+    }
+    Ok(())
+}
+
+fn tests(selection: &[&str], arguments: &[&str], skipped: &Path) -> Result<()> {
+    let mut command = command(&[&["test", "--quiet"], selection].concat(), arguments);
+    command.env("SLOWMAP_SKIPPED", skipped);
+    run::succeed(command)
+}
+
+fn cargo(words: &[&str], arguments: &[&str]) -> Result<()> {
+    run::succeed(command(words, arguments))
+}
+
+/// `cargo …words -- …arguments`, in the repository.
+fn command(words: &[&str], arguments: &[&str]) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(cargo);
+    command.args(words).current_dir(sources::repository());
+    if !arguments.is_empty() {
+        command.arg("--").args(arguments);
+    }
+    command
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
