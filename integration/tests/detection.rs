@@ -45,7 +45,11 @@ fn found_and_little_else(target: Command, maps: &str) -> Result<()> {
         agreement.precision() * 100.0,
         observed.recording.summary["losses"],
     );
-    println!("causes: {:?}", causes(events));
+    println!(
+        "causes: {:?}; {} events too many for their write",
+        causes(events),
+        agreement::repeated(truth, events)
+    );
     print_writes("missed", &agreement.missed);
     print_events("spurious", &agreement.spurious);
     assert!(agreement.recall() >= RECALL, "{}", agreement.recall());
