@@ -73,6 +73,7 @@ fn the_twenty_longest_writes_of_a_giant_hmap_are_found_and_explained() -> Result
     assert!(observed.truth.outcome.checksum_ok);
     let longest = longest(&observed, 20);
     assert_eq!(longest.len(), 20);
+    println!("losses {}", observed.recording.summary["losses"]);
     let mut unexplained = Vec::new();
     for write in longest {
         let event = agreement::event_of(write, &observed.recording.events);
