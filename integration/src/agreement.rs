@@ -61,6 +61,22 @@ pub fn between<'a>(truth: &'a [TrueWrite], events: &'a [Event]) -> Agreement<'a>
     }
 }
 
+/// How many events there are too many: those of a write that has more than one.
+pub fn repeated(truth: &[TrueWrite], events: &[Event]) -> usize {
+    let mut events_of: HashMap<u64, Vec<&Event>> = HashMap::new();
+    for event in events {
+        events_of.entry(event.goid).or_default().push(event);
+    }
+    let count = |write: &TrueWrite| {
+        let events = events_of.get(&write.goid).map_or(&[][..], Vec::as_slice);
+        events.iter().filter(|event| overlap(write, event)).count()
+    };
+    truth
+        .iter()
+        .map(|write| count(write).saturating_sub(1))
+        .sum()
+}
+
 /// The event of a write: of those on its goroutine that overlap it, the one that overlaps it longest.
 pub fn event_of<'a>(write: &TrueWrite, events: &'a [Event]) -> Option<&'a Event> {
     let shared = |event: &&Event| {

@@ -71,6 +71,19 @@ impl BpfObjects {
         })
     }
 
+    /// Waits until none is alive: the kernel frees maps a moment after their last user has gone. Returns those
+    /// that stay past the limit.
+    pub fn outlive(&self, limit: Duration) -> Result<Self> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let alive = self.alive()?;
+            if alive == Self::default() || Instant::now() > deadline {
+                return Ok(alive);
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     fn attachments(&self) -> usize {
         self.links.len().max(self.perf_events)
     }

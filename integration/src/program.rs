@@ -18,6 +18,7 @@ pub struct Program {
     child: Child,
     lines: mpsc::Receiver<String>,
     stderr: Arc<Mutex<String>>,
+    stderr_reader: thread::JoinHandle<()>,
 }
 
 /// How a program ended.
@@ -65,7 +66,7 @@ impl Program {
         });
         let stderr = Arc::new(Mutex::new(String::new()));
         let pipe = child.stderr.take().context("stderr is a pipe")?;
-        thread::spawn({
+        let stderr_reader = thread::spawn({
             let stderr = stderr.clone();
             move || collect(pipe, &stderr)
         });
@@ -74,6 +75,7 @@ impl Program {
             child,
             lines,
             stderr,
+            stderr_reader,
         })
     }
 
@@ -156,6 +158,10 @@ impl Program {
         while let Ok(line) = self.lines.recv_timeout(Duration::from_secs(1)) {
             stdout.push_str(&line);
             stdout.push('\n');
+        }
+        let patience = Instant::now() + Duration::from_secs(1);
+        while !self.stderr_reader.is_finished() && Instant::now() < patience {
+            thread::sleep(Duration::from_millis(1));
         }
         Ok(Ended {
             status,

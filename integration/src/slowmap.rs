@@ -1,6 +1,7 @@
 //! slowmap, run as its users run it.
 
 use std::{
+    ffi::OsStr,
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -41,18 +42,22 @@ fn build() -> Result<PathBuf> {
 }
 
 /// `slowmap` with arguments, and with none of the caller's own configuration.
-pub fn command<S: AsRef<std::ffi::OsStr>>(
-    arguments: impl IntoIterator<Item = S>,
-) -> Result<Command> {
-    let mut command = Command::new(binary()?);
+pub fn command<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Result<Command> {
+    let mut command = unconfigured(&binary()?);
     command.args(arguments);
+    Ok(command)
+}
+
+/// A copy of `slowmap`, with none of the caller's own configuration.
+pub fn unconfigured(program: &Path) -> Command {
+    let mut command = Command::new(program);
     for (key, _) in std::env::vars_os() {
         let name = key.to_string_lossy();
         if name.starts_with("OTEL_") || (name.starts_with("SLOWMAP_") && name != "SLOWMAP_LOG") {
             command.env_remove(&key);
         }
     }
-    Ok(command)
+    command
 }
 
 /// Starts `slowmap record` on a process, into `output`.

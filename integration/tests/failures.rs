@@ -68,7 +68,7 @@ fn without_privileges_the_missing_capability_is_named() -> Result<()> {
         ],
         vec!["run", "--pid", &pid],
     ] {
-        let mut command = Command::new(&copy);
+        let mut command = slowmap::unconfigured(&copy);
         command.args(&arguments).uid(UNPRIVILEGED).gid(UNPRIVILEGED);
         let line = refused(command, 3)?;
         assert!(line.contains("CAP_SYS_ADMIN"), "{arguments:?}: {line}");

@@ -114,11 +114,14 @@ func (s *service) build(own owner) {
 	goid, threshold, index := groundtruth.GoroutineID(), s.slow.Threshold(), map[string]record{}
 	for i := 0; i < s.options.entries; i++ {
 		key, value := "record-"+strconv.Itoa(i), record{[12]uint64{uint64(i)}}
-		begin := groundtruth.Nanotime()
+		watch := groundtruth.Start()
 		index[key] = value
-		took := groundtruth.Nanotime() - begin
-		if took >= threshold {
-			s.slow.Add(own.write(goid, begin, took, len(index)))
+		lap := watch.Stop()
+		if lap.Nano < threshold {
+			continue
+		}
+		if took := lap.Exact(); took >= threshold {
+			s.slow.Add(own.write(goid, watch.BeginNano, took, len(index)))
 		}
 	}
 	s.writes.Add(uint64(s.options.entries))

@@ -34,12 +34,15 @@ func touchTables(w *worker, tables [][]slot, salt uint64, from, to int) [][]slot
 		id := uint64(i)
 		key, value := [4]uint64{id, id ^ salt, salt, 1}, item{id: id * 3}
 		table := tables[len(tables)-1]
-		begin := groundtruth.Nanotime()
+		watch := groundtruth.Start()
 		table[i%tableEntries] = slot{key, value}
-		took := groundtruth.Nanotime() - begin
-		if took >= w.log.Threshold {
+		lap := watch.Stop()
+		if lap.Nano < w.log.Threshold {
+			continue
+		}
+		if took := lap.Exact(); took >= w.log.Threshold {
 			w.log.Add(groundtruth.Write{
-				Kind: "control", Goid: w.goid, StartNano: begin, DurationNano: took,
+				Kind: "control", Goid: w.goid, StartNano: watch.BeginNano, DurationNano: took,
 				Function: "main.touchTables",
 			})
 		}
