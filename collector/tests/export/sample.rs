@@ -48,6 +48,7 @@ pub fn write(process: &Arc<GoProcess>) -> CorrelatedWrite {
         start: Ktime(5_000_000_000),
         duration_nano: DURATION,
         duration_is_lower_bound: false,
+        observed: slowmap::model::write::Observed::Growth,
         parts: breakdown.clone(),
         stack: RawStack::default(),
         map_type_address: 0x51_0000,
