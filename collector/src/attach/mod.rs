@@ -2,6 +2,7 @@
 //! Detaching leaves nothing behind: links end with this process at the latest. Never a return probe, never a
 //! write to the target's memory, and no probe that the plan does not name.
 
+mod calibrate;
 mod error;
 mod machine;
 mod target;
@@ -9,7 +10,7 @@ mod target;
 use std::{
     collections::{BTreeMap, HashMap},
     num::NonZeroU32,
-    path::PathBuf,
+    path::Path,
 };
 
 use aya::{
@@ -22,9 +23,10 @@ use aya::{
 };
 use slowmap_abi::{Cookie, Counter, MAX_PROBES, NO_REGISTER};
 
-pub use self::error::AttachError;
 use self::target::TargetEntry;
+pub use self::{calibrate::HitCost, error::AttachError};
 use crate::model::{
+    binary::ProbeCost,
     plan::{PlannedProbe, ProbePlan, ProbeRole},
     process::Pid,
 };
@@ -55,6 +57,24 @@ pub struct KernelCounts {
     pub wait_table_full: u64,
 }
 
+/// How often a probe was hit, and what that cost its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Hits {
+    pub count: u64,
+    /// `None`: what a hit costs was not measured.
+    pub cost_nano: Option<u64>,
+}
+
+impl Hits {
+    fn add(&mut self, other: Hits) {
+        self.count += other.count;
+        self.cost_nano = match (self.cost_nano, other.cost_nano) {
+            (Some(own), Some(others)) => Some(own.saturating_add(others)),
+            (own, others) => own.or(others),
+        };
+    }
+}
+
 /// The loaded programs and all that is attached.
 #[derive(Debug)]
 pub struct Programs {
@@ -62,7 +82,9 @@ pub struct Programs {
     attached: HashMap<Pid, Attached>,
     free_probes: Vec<u32>,
     /// Hits of probes that are detached.
-    past_hits: BTreeMap<(String, ProbeRole), u64>,
+    past_hits: BTreeMap<(String, ProbeRole), Hits>,
+    /// `None`: it could not be measured.
+    hit_cost: Option<HitCost>,
 }
 
 #[derive(Debug)]
@@ -75,6 +97,7 @@ struct AttachedProbe {
     number: u32,
     function: String,
     role: ProbeRole,
+    cost: ProbeCost,
     link: Option<UProbeLinkId>,
 }
 
@@ -99,12 +122,16 @@ impl Programs {
                 .load()
                 .map_err(AttachError::program)?;
         }
+        let hit_cost = calibrate::measure(&mut ebpf)
+            .inspect_err(|error| tracing::warn!(%error, "the cost of a probe hit is not known"))
+            .ok();
         machine::attach(&mut ebpf)?;
         Ok(Self {
             ebpf,
             attached: HashMap::new(),
             free_probes: (0..MAX_PROBES).rev().collect(),
             past_hits: BTreeMap::new(),
+            hit_cost,
         })
     }
 
@@ -120,13 +147,14 @@ impl Programs {
         RingBuf::try_from(map).map_err(AttachError::map)
     }
 
-    /// Attaches a plan's probes to one process. On failure nothing of it stays attached.
+    /// Attaches a plan's probes to one process, by its executable. On failure nothing of it stays attached.
     ///
     /// # Errors
     /// The kernel refuses a probe, or the process is gone.
     pub fn attach(
         &mut self,
         pid: Pid,
+        executable: &Path,
         plan: &ProbePlan,
         load_bias: u64,
         threshold_nano: u64,
@@ -138,7 +166,7 @@ impl Programs {
             .map_err(AttachError::map)?;
         self.attached.insert(pid, Attached { probes: Vec::new() });
         for probe in &plan.probes {
-            if let Err(error) = self.attach_probe(pid, probe) {
+            if let Err(error) = self.attach_probe(pid, executable, probe) {
                 self.detach(pid);
                 return Err(error);
             }
@@ -146,7 +174,12 @@ impl Programs {
         Ok(())
     }
 
-    fn attach_probe(&mut self, pid: Pid, probe: &PlannedProbe) -> Result<(), AttachError> {
+    fn attach_probe(
+        &mut self,
+        pid: Pid,
+        executable: &Path,
+        probe: &PlannedProbe,
+    ) -> Result<(), AttachError> {
         let number = self
             .free_probes
             .pop()
@@ -157,7 +190,6 @@ impl Programs {
             location: UProbeAttachLocation::AbsoluteOffset(probe.site.offset.0),
             cookie: Some(cookie(number, probe).0),
         };
-        let executable = PathBuf::from(format!("/proc/{pid}/exe"));
         let link = uprobe(&mut self.ebpf, probe.role)?
             .attach(point, executable, UProbeScope::OneProcess(process))
             .map_err(AttachError::program);
@@ -171,6 +203,7 @@ impl Programs {
                 number,
                 function,
                 role,
+                cost: probe.site.cost,
                 link,
             });
         }
@@ -183,18 +216,16 @@ impl Programs {
         let Some(attached) = self.attached.remove(&pid) else {
             return;
         };
-        for probe in attached.probes {
-            if let Some(link) = probe.link
+        for mut probe in attached.probes {
+            if let Some(link) = probe.link.take()
                 && let Ok(program) = uprobe(&mut self.ebpf, probe.role)
                 && let Err(error) = program.detach(link)
             {
                 tracing::warn!(%pid, function = probe.function, %error, "a probe could not be detached");
             }
-            let hits = self.hits_of(probe.number);
-            *self
-                .past_hits
-                .entry((probe.function, probe.role))
-                .or_default() += hits;
+            let hits = self.use_of(&probe);
+            let past = self.past_hits.entry((probe.function, probe.role));
+            past.or_default().add(hits);
             self.free_probes.push(probe.number);
         }
         self.forget(pid);
@@ -207,15 +238,23 @@ impl Programs {
         target::forget(&mut self.ebpf, pid);
     }
 
-    /// How often each probe was hit, those that are detached included.
-    pub fn hits(&self) -> BTreeMap<(String, ProbeRole), u64> {
+    /// How often each probe was hit and what that cost, those that are detached included.
+    pub fn hits(&self) -> BTreeMap<(String, ProbeRole), Hits> {
         let mut hits = self.past_hits.clone();
         for probe in self.attached.values().flat_map(|attached| &attached.probes) {
-            *hits
-                .entry((probe.function.clone(), probe.role))
-                .or_default() += self.hits_of(probe.number);
+            let all = hits.entry((probe.function.clone(), probe.role));
+            all.or_default().add(self.use_of(probe));
         }
         hits
+    }
+
+    fn use_of(&self, probe: &AttachedProbe) -> Hits {
+        let count = self.hits_of(probe.number);
+        let cost = self.hit_cost.map(|cost| cost.of(probe.cost));
+        Hits {
+            count,
+            cost_nano: cost.map(|cost| cost.saturating_mul(count)),
+        }
     }
 
     /// What was emitted and lost.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::{Environment, value::LogFormat},
-    discover::{Reason, Selector, printable},
+    discover::{Reason, Selector, executable_link, printable},
     examine::examine,
     failure::Failure,
     inspect::InspectError,
@@ -57,7 +57,7 @@ fn executable(pid: Pid) -> Result<(PathBuf, PathBuf), Failure> {
         .scan()
         .map_err(|error| Failure::Other(error.into()))?;
     if let Some(process) = scan.candidates.pop() {
-        return Ok((process.executable_link(), process.executable));
+        return Ok((executable_link(process.pid), process.executable));
     }
     let why = |text: String| match scan.passed_over.first().map(|process| &process.reason) {
         Some(Reason::NotPermitted { .. }) => Failure::NotPermitted(text),

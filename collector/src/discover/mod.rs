@@ -16,6 +16,7 @@ mod watcher;
 pub use self::{
     namespace::{PidNamespace, own_pid_namespace, target_tid, thread_ids},
     passed_over::{PassedOver, Reason},
+    process::executable_link,
     selector::{Scan, Selector},
     watcher::{Changes, Watcher},
 };

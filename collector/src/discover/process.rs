@@ -207,3 +207,8 @@ mod tests {
         assert_eq!(arguments(b"\xff\0"), ["\u{fffd}"]);
     }
 }
+
+/// The link to a process's executable: it works also when that was deleted or lies in another mount namespace.
+pub fn executable_link(pid: Pid) -> PathBuf {
+    PathBuf::from(format!("/proc/{pid}/exe"))
+}

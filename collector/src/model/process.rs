@@ -46,11 +46,6 @@ impl GoProcess {
             .unwrap_or_default()
     }
 
-    /// The link to the executable: it works also when that was deleted or lies in another mount namespace.
-    pub fn executable_link(&self) -> PathBuf {
-        PathBuf::from(format!("/proc/{}/exe", self.pid))
-    }
-
     /// The service's name as the OpenTelemetry SDK for Go would choose it: the configured one, else
     /// `unknown_service:` and the base name of `argv[0]`.
     pub fn service_name_or_default(&self) -> String {

@@ -120,7 +120,13 @@ impl Session {
         let load_bias = inspect::process::load_bias_of(pid, &examined.0)
             .map_err(|error| skipped(error.to_string()))?;
         self.programs
-            .attach(pid, plan, load_bias, self.threshold_nano)
+            .attach(
+                pid,
+                &discover::executable_link(pid),
+                plan,
+                load_bias,
+                self.threshold_nano,
+            )
             .map_err(|error| skipped(error.to_string()))?;
         let summary = TargetSummary {
             pid: pid.0,
@@ -211,8 +217,8 @@ impl Session {
         let used = hits.into_iter().map(|((function, role), hits)| ProbeUse {
             function,
             role,
-            hits,
-            estimated_cost_nano: None,
+            hits: hits.count,
+            estimated_cost_nano: hits.cost_nano,
         });
         used.collect()
     }

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
-    discover::target_tid,
+    discover::{executable_link, target_tid},
     examine::{Examined, examine},
     model::{binary::GoBinary, process::GoProcess},
 };
@@ -73,7 +73,7 @@ impl Binaries {
                 .is_ok_and(|examined| !examined.0.image.is_unchanged())
         };
         if self.0.get(&key).is_none_or(stale) {
-            let examined = examine(&process.executable_link(), &process.executable);
+            let examined = examine(&executable_link(process.pid), &process.executable);
             self.0.insert(
                 key,
                 examined.map(Arc::new).map_err(|error| error.to_string()),
