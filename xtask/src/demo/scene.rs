@@ -8,7 +8,12 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use integration::{kernel::BpfObjects, load::Load, program::Program, slowmap};
+use integration::{
+    kernel::BpfObjects,
+    load::Load,
+    program::{Ended, Program},
+    slowmap,
+};
 
 use super::backend::Backend;
 use crate::interrupt;
@@ -34,12 +39,13 @@ pub struct Scene {
     pub address: String,
 }
 
-/// What slowmap says at its end.
+/// How both ended.
 #[derive(Debug)]
 pub struct Sent {
     /// Slow writes that the endpoint has accepted. `None`: it did not say.
     pub exported: Option<u64>,
     pub log: String,
+    shop: Ended,
 }
 
 impl Scene {
@@ -119,7 +125,7 @@ impl Scene {
         Ok(())
     }
 
-    /// Ends both. An error where one did not end well, or where slowmap left something in the kernel.
+    /// Ends both. An error where slowmap did not end well, or left something in the kernel.
     pub fn end(self) -> Result<Sent> {
         let objects = BpfObjects::of(self.slowmap.pid()).unwrap_or_default();
         let slowmap = self.slowmap.stop(PATIENCE)?;
@@ -127,15 +133,27 @@ impl Scene {
             bail!("slowmap ended with {}:\n{}", slowmap.status, slowmap.stderr);
         }
         let shop = self.shop.stop(PATIENCE)?;
-        if shop.code() != Some(0) {
-            bail!("the shop ended with {}:\n{}", shop.status, shop.stderr);
-        }
         gone(&objects)?;
         println!("slowmap and the shop have ended; nothing is left in the kernel");
         Ok(Sent {
             exported: exported(&slowmap.stderr),
             log: slowmap.stderr,
+            shop,
         })
+    }
+}
+
+impl Sent {
+    /// An error where the shop did not end well. It does not, where its spans are not accepted.
+    pub fn shop_ended_well(&self) -> Result<()> {
+        if self.shop.code() != Some(0) {
+            bail!(
+                "the shop ended with {}:\n{}",
+                self.shop.status,
+                self.shop.stderr
+            );
+        }
+        Ok(())
     }
 }
 
