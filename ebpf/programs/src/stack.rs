@@ -57,9 +57,10 @@ pub fn in_map_write(target: &Target, position: &Position) -> bool {
     false
 }
 
-/// Fills in the event's stack, leaf first.
+/// Fills in the event's stack, leaf first. Returns where on the stack the caller of the map write begins: below are
+/// the write's own frames, whose dead slots may hold anything. 0: not seen.
 #[inline(never)]
-pub fn walk(event: &mut WriteEvent, position: &Position) {
+pub fn walk(event: &mut WriteEvent, target: &Target, position: &Position) -> u64 {
     event.top_words = [
         read_word(position.sp).unwrap_or(0),
         read_word(position.sp.wrapping_add(8)).unwrap_or(0),
@@ -67,16 +68,22 @@ pub fn walk(event: &mut WriteEvent, position: &Position) {
     event.frames[0] = position.pc;
     event.frame_count = 1;
     let mut bp = position.bp;
+    let mut caller = 0;
     for index in 1..MAX_FRAMES {
         let Some([next, return_address]) = frame(bp) else {
-            return;
+            return caller;
         };
         if return_address == 0 {
-            return;
+            return caller;
+        }
+        if caller == 0 && is_assign(target, return_address) {
+            // The saved frame pointer and the return address stand between the two.
+            caller = next.wrapping_add(16);
         }
         event.frames[index] = return_address;
         event.frame_count = index as u64 + 1;
         bp = next;
     }
     event.state |= STATE_TRUNCATED;
+    caller
 }
