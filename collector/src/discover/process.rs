@@ -195,6 +195,11 @@ fn inode(path: &Path) -> std::io::Result<(u64, u64)> {
     std::fs::metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
+/// The link to a process's executable: it works also when that was deleted or lies in another mount namespace.
+pub fn executable_link(pid: Pid) -> PathBuf {
+    PathBuf::from(format!("/proc/{pid}/exe"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,9 +211,4 @@ mod tests {
         assert!(arguments(b"").is_empty());
         assert_eq!(arguments(b"\xff\0"), ["\u{fffd}"]);
     }
-}
-
-/// The link to a process's executable: it works also when that was deleted or lies in another mount namespace.
-pub fn executable_link(pid: Pid) -> PathBuf {
-    PathBuf::from(format!("/proc/{pid}/exe"))
 }
