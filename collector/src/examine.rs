@@ -6,8 +6,9 @@ use std::path::Path;
 use crate::{
     inspect::{self, InspectError, Wanted},
     model::{
-        binary::GoBinary,
+        binary::{GoBinary, GoMinor},
         plan::{ProbePlan, Skipped},
+        process::Pid,
     },
     plan::{self, Tables},
 };
@@ -15,11 +16,33 @@ use crate::{
 /// A binary, and its plan or the reason why it has none.
 pub type Examined = (GoBinary, Result<ProbePlan, Skipped>);
 
-/// Looks into the executable at `path`, which may be `/proc/PID/exe`; `display` is what users know it by.
+/// Looks into the executable of a process, which can be read at `path`. Of one that is not Go it says if a library in it is.
+///
+/// # Errors
+/// As [`examine`].
+pub fn examine_process(
+    pid: Pid,
+    path: &Path,
+    display: &Path,
+    assumed: Option<GoMinor>,
+) -> Result<Examined, InspectError> {
+    examine(path, display, assumed).map_err(|error| match error {
+        InspectError::NotGo => inspect::process::go_library(pid)
+            .map_or(error, |library| InspectError::GoLibrary { library }),
+        other => other,
+    })
+}
+
+/// Looks into the executable at `path`, which may be `/proc/PID/exe`; `display` is what users know it by, `assumed` what
+/// it is taken for if no table has its release.
 ///
 /// # Errors
 /// The file is not a Go executable that slowmap can look into; the message is the reason.
-pub fn examine(path: &Path, display: &Path) -> Result<Examined, InspectError> {
+pub fn examine(
+    path: &Path,
+    display: &Path,
+    assumed: Option<GoMinor>,
+) -> Result<Examined, InspectError> {
     let wanted = plan::wanted();
     let functions: Vec<&str> = wanted.functions.iter().map(String::as_str).collect();
     let itabs: Vec<(&str, &str)> = wanted
@@ -27,13 +50,19 @@ pub fn examine(path: &Path, display: &Path) -> Result<Examined, InspectError> {
         .iter()
         .map(|(interface, concrete)| (interface.as_str(), concrete.as_str()))
         .collect();
-    let dwarf_fields: Vec<&str> = wanted.fields.iter().map(String::as_str).collect();
     let wanted = Wanted {
         functions: &functions,
         itabs: &itabs,
-        dwarf_fields: &dwarf_fields,
+        // Most executables need none, and to look through debug information takes the longest of all.
+        dwarf_fields: &[],
+        assumed,
     };
-    let binary = inspect::inspect(path, display, &wanted)?;
-    let plan = plan::plan(&binary, &Tables::embedded());
+    let mut binary = inspect::inspect(path, display, &wanted)?;
+    let tables = Tables::embedded();
+    let unverified = plan::unverified(&binary, &tables);
+    if !unverified.is_empty() {
+        binary.dwarf_offsets = inspect::debug_information(&binary, &unverified);
+    }
+    let plan = plan::plan(&binary, &tables);
     Ok((binary, plan))
 }

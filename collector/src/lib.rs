@@ -1,6 +1,7 @@
 //! slowmap finds slow Go map writes, explains them, and puts them into the trace of the request that they
 //! slowed down. The stages are modules; `pipeline` alone knows how they are joined (ARCHITECTURE.md).
 
+pub mod advise;
 pub mod assemble;
 pub mod attach;
 pub mod attribute;
@@ -9,14 +10,19 @@ pub mod cli;
 pub mod config;
 pub mod correlate;
 pub mod discover;
+pub mod distribution;
 pub mod examine;
+pub mod explain;
 pub mod export;
 pub mod failure;
 pub mod golang;
+pub mod governor;
 pub mod inspect;
+pub mod live;
 pub mod model;
 pub mod pipeline;
 pub mod plan;
+pub mod query;
 pub mod receive;
 pub mod report;
 pub mod symbolize;

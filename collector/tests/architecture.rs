@@ -7,16 +7,22 @@ use source::{Reference, SourceFile};
 
 /// The stages, and the machine check, which is none but is bound by the same rule. All else at the root of the
 /// crate (`pipeline`, `examine`, `config`, the command line) joins them.
-const STAGES: [&str; 12] = [
+const STAGES: [&str; 18] = [
+    "advise",
     "assemble",
     "attach",
     "attribute",
     "check",
     "correlate",
     "discover",
+    "distribution",
+    "explain",
     "export",
+    "governor",
     "inspect",
+    "live",
     "plan",
+    "query",
     "receive",
     "report",
     "symbolize",
@@ -32,7 +38,7 @@ struct Fence {
     within: &'static [&'static str],
 }
 
-const LIBRARIES: [Fence; 6] = [
+const LIBRARIES: [Fence; 10] = [
     Fence {
         fenced: &["aya", "aya_obj"],
         within: &["attach", "receive"],
@@ -48,13 +54,35 @@ const LIBRARIES: [Fence; 6] = [
     Fence {
         fenced: &[
             "opentelemetry",
-            "opentelemetry_otlp",
             "opentelemetry_proto",
             "opentelemetry_sdk",
             "tonic",
-            "reqwest",
+            "tonic_prost",
+            "tonic_types",
+            "hyper",
+            "hyper_util",
+            "http_body_util",
+            "prometheus_client",
+            "zstd",
+            "crc32fast",
         ],
         within: &["export"],
+    },
+    Fence {
+        fenced: &["ratatui"],
+        within: &["live"],
+    },
+    Fence {
+        fenced: &["reqwest"],
+        within: &["export", "query"],
+    },
+    Fence {
+        fenced: &["parquet", "csv", "inferno", "statrs"],
+        within: &["report"],
+    },
+    Fence {
+        fenced: &["prost", "flate2"],
+        within: &["export", "report"],
     },
     Fence {
         fenced: &["procfs", "procfs_core"],

@@ -35,11 +35,32 @@ fn stdout(output: &Output) -> String {
 }
 
 #[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_slowmap"))
+        .args(["run", "--print-config"])
+        .stdout(writer)
+        .env_clear()
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
 fn wrong_usage_is_exit_code_2_and_a_line_that_names_what_is_wrong() {
     for (arguments, names) in [
         (&[][..], "no command"),
         (&["recrod"][..], "record"),
-        (&["top"][..], "top"),
+        // Not on a terminal here.
+        (&["top"][..], "top needs a terminal"),
+        (&["top", "--all", "--pid", "1"][..], "--all"),
+        (&["correlate", "out"][..], "--prometheus"),
+        (
+            &["correlate", "out", "--query", "a", "--prometheus", "a:9090"][..],
+            "http://localhost:9090",
+        ),
         (&["record", "--all"][..], "--output"),
         (&["record", "--output", "out"][..], "--pid"),
         (
@@ -55,12 +76,28 @@ fn wrong_usage_is_exit_code_2_and_a_line_that_names_what_is_wrong() {
             "--threshold",
         ),
         (
-            &["record", "--output", "out", "--all", "--mode", "exact"][..],
-            "not available in this version",
+            &["record", "--output", "out", "--all", "--mode", "full"][..],
+            "exact",
         ),
         (
             &["record", "--output", "out", "--all", "--sampling", "0"][..],
             "1 to 100",
+        ),
+        (
+            &["record", "--output", "out", "--all", "--sampling", "101"][..],
+            "1 to 100",
+        ),
+        (
+            &["record", "--output", "out", "--all", "--threshold", "0s"][..],
+            "1us to 10s",
+        ),
+        (
+            &["record", "--output", "out", "--all", "--threshold", "1h"][..],
+            "1us to 10s",
+        ),
+        (
+            &["record", "--output", "out", "--all", "--budget", "0"][..],
+            "0.1 to 100",
         ),
         (
             &["run", "--otlp-endpoint", "collector"][..],
@@ -69,6 +106,7 @@ fn wrong_usage_is_exit_code_2_and_a_line_that_names_what_is_wrong() {
         (&["run", "--config", "/nowhere.yaml"][..], "/nowhere.yaml"),
         (&["inspect"][..], "--pid"),
         (&["check", "--format", "xml"][..], "json"),
+        (&["report"][..], "DIR"),
     ] {
         let line = refusal(&slowmap(arguments), 2);
         assert!(line.contains(names), "{arguments:?}: {line}");
@@ -146,14 +184,49 @@ fn the_check_says_by_its_exit_code_whether_slowmap_can_run() {
 
 #[test]
 fn help_teaches_by_examples() {
-    for command in ["run", "record", "inspect", "check"] {
+    for command in [
+        "run",
+        "record",
+        "inspect",
+        "check",
+        "report",
+        "correlate",
+        "top",
+    ] {
         let help = stdout(&slowmap(&[command, "--help"]));
         assert!(help.contains("Examples:\n  "), "{help}");
         assert!(help.contains(&format!("slowmap {command}")), "{help}");
     }
-    let help = stdout(&slowmap(&["--help"]));
-    for absent in ["report", "correlate", "top "] {
-        assert!(!help.contains(&format!("\n  {absent}")), "{help}");
-    }
     assert!(stdout(&slowmap(&["--version"])).starts_with("slowmap "));
+}
+
+#[test]
+fn a_setting_of_the_export_that_cannot_be_used_is_exit_code_2_and_named() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "no certificate").unwrap();
+    let (file, below) = (file.display().to_string(), file.join("queue"));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let below = below.display().to_string();
+    let over_tls = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://localhost:4317");
+    for (variable, value, more) in [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector", None),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "smtp", None),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "bzip2", None),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization", None),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", &file, Some(over_tls)),
+        (
+            "OTEL_EXPORTER_OTLP_CERTIFICATE",
+            "/does/not/exist",
+            Some(over_tls),
+        ),
+        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", &file, Some(over_tls)),
+        ("SLOWMAP_QUEUE_DIRECTORY", &below, None),
+        ("SLOWMAP_PROMETHEUS_LISTEN", &address, None),
+    ] {
+        let variables: Vec<_> = [(variable, value)].into_iter().chain(more).collect();
+        let line = refusal(&slowmap_with(&["run"], &variables), 2);
+        assert!(line.contains(variable), "{variable}={value}: {line}");
+    }
 }

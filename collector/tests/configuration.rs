@@ -3,12 +3,8 @@
 use std::fs;
 
 use slowmap::{
-    config::{
-        Config, ConfigError, Environment, Layer,
-        layer::{DetectionLayer, ExportLayer},
-        otlp::OtlpLayer,
-    },
-    export::otlp::{Compression, Protocol},
+    config::{Config, ConfigError, Environment, Layer, layer::ExportLayer, otlp::OtlpLayer},
+    export::otlp::{Compression, Protocol, Temporality},
 };
 use tempfile::NamedTempFile;
 
@@ -64,7 +60,7 @@ fn without_any_source_the_defaults_apply() {
     assert_eq!(config.traces.protocol, Protocol::Grpc);
     assert_eq!(config.queue.schedule_delay.to_string(), "500ms");
     assert_eq!(config.resource["service.name"], "slowmap");
-    assert!(!config.trace_settings().roots);
+    assert!(!config.export_settings().roots);
 }
 
 #[test]
@@ -121,6 +117,89 @@ fn over_http_the_signals_path_is_appended_unless_the_endpoint_is_the_signals_own
 }
 
 #[test]
+fn each_signal_has_variables_of_its_own_and_can_be_turned_off() {
+    let config = from_variables(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://all:4318"),
+        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://logs:1/as/it/is"),
+        ("OTEL_EXPORTER_OTLP_LOGS_HEADERS", "x-tenant=logs"),
+        ("OTEL_TRACES_EXPORTER", "none"),
+    ]);
+    let settings = config.export_settings();
+    assert_eq!(settings.traces, None);
+    let logs = settings.logs.unwrap();
+    assert_eq!(logs.endpoint.as_str(), "http://logs:1/as/it/is");
+    assert_eq!(logs.headers.0["x-tenant"], "logs");
+    let off = from_file("export: {signals: {logs: none}}");
+    assert_eq!(off.export_settings().logs, None);
+    let on = load(
+        Layer::default(),
+        &[("OTEL_LOGS_EXPORTER", "otlp")],
+        "export: {signals: {logs: none}}",
+    );
+    let shared = on.unwrap().export_settings().logs.unwrap();
+    assert_eq!(shared.endpoint.as_str(), "http://localhost:4317/");
+}
+
+#[test]
+fn metrics_are_cumulative_and_sent_once_a_minute_unless_configured_otherwise() {
+    let settings = |variables: &[_]| {
+        let config = from_variables(variables);
+        let metrics = config.export_settings().metrics.unwrap();
+        (
+            config.metrics.interval.get().as_millis(),
+            metrics.temporality,
+        )
+    };
+    assert_eq!(settings(&[]), (60_000, Temporality::Cumulative));
+    let chosen = settings(&[
+        ("OTEL_METRIC_EXPORT_INTERVAL", "15000"),
+        ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "Delta"),
+    ]);
+    assert_eq!(chosen, (15_000, Temporality::Delta));
+    let off = from_variables(&[("OTEL_METRICS_EXPORTER", "none")]);
+    assert_eq!(off.export_settings().metrics, None);
+}
+
+#[test]
+fn metrics_can_be_scraped_only_where_that_was_asked_for_and_from_this_machine_only_unless_more_was_asked_for()
+ {
+    let listen = |variables: &[_]| {
+        let config = from_variables(variables);
+        let otlp = config.metrics.otlp.exporter == slowmap::config::otlp::Exporter::Otlp;
+        assert_eq!(from_file(&config.to_yaml()), config);
+        (config.prometheus.to_string(), otlp)
+    };
+    assert_eq!(listen(&[]), ("none".into(), true));
+    let own = |value| listen(&[("SLOWMAP_PROMETHEUS_LISTEN", value)]).0;
+    assert_eq!(own("9464"), "localhost:9464");
+    assert_eq!(own("0.0.0.0:1"), "0.0.0.0:1");
+    assert_eq!(own("[::1]:9464"), "[::1]:9464");
+    let standard = ("OTEL_METRICS_EXPORTER", "otlp,prometheus");
+    assert_eq!(listen(&[standard]), ("localhost:9464".into(), true));
+    let alone = ("OTEL_METRICS_EXPORTER", "prometheus");
+    let there = [
+        alone,
+        ("OTEL_EXPORTER_PROMETHEUS_HOST", "127.0.0.2"),
+        ("OTEL_EXPORTER_PROMETHEUS_PORT", "9000"),
+    ];
+    assert_eq!(listen(&there), ("127.0.0.2:9000".into(), false));
+    let off = [standard, ("SLOWMAP_PROMETHEUS_LISTEN", "none")];
+    assert_eq!(listen(&off), ("none".into(), true));
+}
+
+#[test]
+fn profiles_are_sent_only_where_that_was_asked_for() {
+    let defaults = Config::load(Layer::default(), &Environment::default(), None).unwrap();
+    assert_eq!(defaults.export_settings().profiles, None);
+    let settings = from_variables(&[
+        ("OTEL_PROFILES_EXPORTER", "otlp"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318"),
+    ]);
+    let profiles = settings.export_settings().profiles.unwrap();
+    assert_eq!(profiles.endpoint.path(), "/v1development/profiles");
+}
+
+#[test]
 fn without_a_protocol_the_endpoint_tells_which_it_must_be() {
     let protocol = |name, url| from_variables(&[(name, url)]).traces.protocol;
     assert_eq!(
@@ -158,7 +237,7 @@ fn the_standard_variables_mean_what_the_specification_says() {
         ("OTEL_SERVICE_NAME", "slowmap-of-a"),
         ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", ""),
     ]);
-    let settings = config.trace_settings();
+    let settings = config.export_settings().traces.unwrap();
     assert_eq!(settings.headers.0["authorization"], "Basic abc=");
     assert_eq!(settings.headers.0["x-tenant"], "one");
     assert_eq!(settings.timeout.as_millis(), 2_500);
@@ -218,7 +297,23 @@ fn a_bad_value_is_named_with_its_variable_and_what_is_allowed() {
             "none, gzip, zstd",
         ),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "0", "from 1 to 1000000"),
+        ("OTEL_TRACES_EXPORTER", "zipkin", "otlp, none"),
+        ("OTEL_LOGS_EXPORTER", "console", "otlp, none"),
+        ("OTEL_METRICS_EXPORTER", "console", "otlp, prometheus"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "60s", "milliseconds"),
+        (
+            "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+            "both",
+            "cumulative, delta, lowmemory",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+            "logs",
+            "http://HOST:PORT",
+        ),
         ("OTEL_RESOURCE_ATTRIBUTES", "nonsense", "key=value"),
+        ("SLOWMAP_PROMETHEUS_LISTEN", "localhost", "HOST:PORT"),
+        ("SLOWMAP_PROMETHEUS_LISTEN", "::1", "[IPv6 address]:PORT"),
     ] {
         assert_names(
             &refused(&[(name, value)], ""),
@@ -314,32 +409,63 @@ fn settings_that_contradict_each_other_are_refused() {
 }
 
 #[test]
-fn a_mode_that_does_not_exist_yet_is_refused() {
-    for mode in ["exact", "sampled"] {
-        let detection = DetectionLayer {
-            mode: Some(mode.parse().unwrap()),
-            ..DetectionLayer::default()
-        };
-        let flags = Layer {
-            detection,
-            ..Layer::default()
-        };
-        let message = load(flags, &[], "").unwrap_err().to_string();
+fn every_mode_is_taken_and_sampling_has_its_limits() {
+    for mode in ["slowpath", "exact", "sampled"] {
+        let config = load(Layer::default(), &[("SLOWMAP_MODE", mode)], "").unwrap();
+        assert_eq!(config.detection.mode.to_string(), mode);
+    }
+    for percent in ["0", "101", "-1", "1.5"] {
+        let message = refused(&[("SLOWMAP_SAMPLING", percent)], "");
+        assert_names(&message, &["SLOWMAP_SAMPLING", percent, "1 to 100"]);
+    }
+}
+
+#[test]
+fn a_budget_of_nothing_or_of_more_than_there_is_is_refused_with_what_is_allowed() {
+    for budget in ["0", "0.05", "101", "-1"] {
+        let allowed = "from 0.1 to 100";
+        let file = format!("detection:\n  budget: {budget}");
         assert_names(
-            &message,
-            &[mode, "not available in this version", "slowpath"],
+            &refused(&[], &file),
+            &["detection.budget", allowed, "line 2"],
         );
+        let message = refused(&[("SLOWMAP_BUDGET", budget)], "");
+        assert_names(&message, &["SLOWMAP_BUDGET", budget, allowed]);
+    }
+    let half = from_file("detection: {budget: 0.5}");
+    assert_eq!(half.detection.budget.share(), 0.005);
+}
+
+#[test]
+fn a_release_to_assume_is_one_whose_layout_is_known() {
+    for release in ["1.99", "go1.27", "1.27.4"] {
+        let allowed = "1.26, 1.27";
+        let file = format!("detection:\n  assume_go: '{release}'");
+        assert_names(
+            &refused(&[], &file),
+            &["detection.assume_go", allowed, "line 2"],
+        );
+        let message = refused(&[("SLOWMAP_ASSUME_GO", release)], "");
+        assert_names(&message, &["SLOWMAP_ASSUME_GO", release, allowed]);
+    }
+    for written in ["1.27", "'1.27'"] {
+        let config = from_file(&format!("detection: {{assume_go: {written}}}"));
+        let release = config.detection.assume_go.map(|it| it.to_string());
+        assert_eq!(release.as_deref(), Some("1.27"));
     }
 }
 
 #[test]
 fn the_printed_configuration_reads_back_to_the_same_without_secrets() {
     let file = "
-detection: {threshold: 1500us}
+detection: {threshold: 1500us, budget: 2.5, assume_go: 1.27}
 targets: {executables: ['/srv/*/shop'], pids: [7]}
 spans: {without_context: root}
+metrics: {interval: 5s, temporality: lowmemory}
 export:
   otlp: {endpoint: 'http://collector:4318/base', compression: zstd, certificate: ca.pem, timeout: 90s}
+  signals: {traces: none, logs: otlp, metrics: none, profiles: otlp}
+  logs: {endpoint: 'http://logs:4317', headers: {}}
   queue: {capacity: 5, batch_size: 2, schedule_delay: 50ms}
 shutdown: {grace: 1s}
 resource: {attributes: {service.name: me, team: a}}
@@ -360,6 +486,7 @@ log: {format: json, level: 'warn,slowmap=debug'}
         printed.contains("authorization") && !printed.contains("s3cret"),
         "{printed}"
     );
-    assert!(!format!("{:?}", config.trace_settings().headers).contains("s3cret"));
-    assert!(!config.trace_settings().shown_endpoint().contains("s3cret"));
+    let traces = config.export_settings().traces.unwrap();
+    assert!(!format!("{:?}", traces.headers).contains("s3cret"));
+    assert!(!traces.shown_endpoint().contains("s3cret"));
 }

@@ -1,6 +1,6 @@
 //! Cargo, run by what Cargo itself runs.
 
-use std::process::Command;
+use std::{path::PathBuf, process::Command};
 
 use crate::sources;
 
@@ -24,4 +24,10 @@ pub fn command() -> Command {
         }
     }
     cargo
+}
+
+/// Where Cargo puts what it builds.
+pub fn target_directory() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| sources::repository().join("target"), PathBuf::from)
 }

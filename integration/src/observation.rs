@@ -24,6 +24,16 @@ pub struct Observation {
 /// Records a target from its first write to its last: probes are on before it begins, and the recording ends
 /// because the target has ended. `options` are for `slowmap record`.
 pub fn of(target: Command, options: &[&str], limit: Duration) -> Result<Observation> {
+    during(target, options, limit, |_| Ok(()))
+}
+
+/// The same, and from its first write on `meanwhile` does something to it.
+pub fn during(
+    target: Command,
+    options: &[&str],
+    limit: Duration,
+    meanwhile: impl FnOnce(u32) -> Result<()>,
+) -> Result<Observation> {
     let directory = tempfile::tempdir()?;
     let mut target = TruthTarget::start(target, directory.path())?;
     let pid = target.program.pid();
@@ -34,6 +44,7 @@ pub fn of(target: Command, options: &[&str], limit: Duration) -> Result<Observat
     let mut slowmap = slowmap::record(pid, &output, &arguments)?;
     kernel::wait_attached(&mut slowmap, PATIENCE)?;
     target.begin()?;
+    meanwhile(pid)?;
     let truth = target.finish(limit)?;
     let ended = slowmap.wait(PATIENCE)?;
     if ended.code() != Some(0) {

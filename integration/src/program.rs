@@ -37,6 +37,21 @@ impl Ended {
     }
 }
 
+/// Runs a command to its end; what it printed. Not to have succeeded is an error, with what it said.
+pub fn succeed(command: &mut Command) -> Result<Vec<u8>> {
+    let output = command.output().with_context(|| {
+        let program = command.get_program().to_string_lossy().into_owned();
+        format!("run {command:?}: is {program} in PATH?")
+    })?;
+    if !output.status.success() {
+        bail!(
+            "{command:?}:\n{}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(output.stdout)
+}
+
 impl Program {
     /// Starts it. Its stdin is a pipe that stays open; the kernel ends it should this process be killed.
     pub fn start(mut command: Command) -> Result<Self> {
@@ -116,7 +131,11 @@ impl Program {
     /// Writes a line to its stdin.
     pub fn say(&mut self, line: &str) -> Result<()> {
         let stdin = self.child.stdin.as_mut().context("stdin is a pipe")?;
-        writeln!(stdin, "{line}").with_context(|| format!("write to {}", self.name))
+        // In one piece: who waits for any byte may have ended before the rest is written.
+        let line = format!("{line}\n");
+        stdin
+            .write_all(line.as_bytes())
+            .with_context(|| format!("write to {}", self.name))
     }
 
     /// Sends a signal; to a program that has ended already, none.

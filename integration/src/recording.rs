@@ -12,7 +12,11 @@ pub struct Event {
     pub monotonic_nano: u64,
     pub time_unix_nano: u64,
     pub duration_nano: u64,
+    #[serde(default)]
+    pub duration_is_lower_bound: bool,
     pub pid: u32,
+    pub target_pid: u32,
+    pub container_id: Option<String>,
     pub goid: u64,
     pub function: Option<String>,
     pub map_type: Option<String>,

@@ -1,7 +1,7 @@
 //! What a test needs of the machine. Where it is missing a contributor's run passes the test over, says why
 //! and counts it; with `CI=true` the test fails, so that nothing goes unproven there.
 
-use std::io::Write;
+use std::{io::Write, path::PathBuf};
 
 /// Whether the test has root's privileges. False only outside CI, after the reason was noted.
 pub fn root(test: &str) -> bool {
@@ -11,6 +11,18 @@ pub fn root(test: &str) -> bool {
     }
     skip(test, "needs root, to attach probes");
     false
+}
+
+/// Where a program is that the test runs. `None` only outside CI, after the reason was noted.
+pub fn program(test: &str, name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .map(|directory| directory.join(name))
+        .find(|program| program.is_file());
+    if found.is_none() {
+        skip(test, &format!("needs {name} in PATH"));
+    }
+    found
 }
 
 /// Notes that a test is passed over: on stderr and, for `cargo xtask test`, in the file that

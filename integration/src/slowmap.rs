@@ -5,12 +5,13 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
 
-use crate::{cargo, program::Program, sources};
+use crate::{cargo, program::Program};
 
 /// How long slowmap may take to attach, and to write its files at the end.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,19 +27,16 @@ fn build() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("SLOWMAP_BIN") {
         return Ok(PathBuf::from(path));
     }
-    let repository = sources::repository();
     let mut cargo = cargo::command();
-    cargo.args(["build", "--release", "--package", "slowmap"]);
+    cargo.args(["build", "--release", "--bin", "slowmap"]);
     let output = cargo.output().context("run cargo")?;
     if !output.status.success() {
         bail!(
-            "cargo build --release --package slowmap:\n{}",
+            "cargo build --release --bin slowmap:\n{}",
             String::from_utf8_lossy(&output.stderr)
         );
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| repository.join("target"), PathBuf::from);
-    Ok(target.join("release/slowmap"))
+    Ok(cargo::target_directory().join("release/slowmap"))
 }
 
 /// `slowmap` with arguments, and with none of the caller's own configuration.
@@ -67,8 +65,32 @@ pub fn record(pid: u32, output: &Path, more: &[&str]) -> Result<Program> {
     Program::start(command)
 }
 
+/// Waits until slowmap has attached to that many processes, by its own log (`SLOWMAP_LOG=info`, as text): sooner
+/// than [`crate::kernel::wait_attached`], which looks for itself.
+pub fn wait_attached_log(slowmap: &mut Program, processes: usize, limit: Duration) -> Result<()> {
+    let deadline = Instant::now() + limit;
+    while slowmap.stderr().matches(" attached ").count() < processes {
+        if slowmap.ended()? {
+            bail!("slowmap ended before it attached: {}", slowmap.stderr());
+        }
+        if Instant::now() > deadline {
+            bail!(
+                "slowmap did not attach within {limit:?}: {}",
+                slowmap.stderr()
+            );
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
+
 /// Starts `slowmap run`, which sends to `endpoint` by gRPC and hands on what it has once a second.
 pub fn run(endpoint: &str, more: &[(&str, &str)]) -> Result<Program> {
+    Program::start(run_command(endpoint, more)?)
+}
+
+/// The same, to be started.
+pub fn run_command(endpoint: &str, more: &[(&str, &str)]) -> Result<Command> {
     let mut command = command(["run"])?;
     command
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
@@ -76,5 +98,23 @@ pub fn run(endpoint: &str, more: &[(&str, &str)]) -> Result<Program> {
     command
         .env("OTEL_BSP_SCHEDULE_DELAY", "500")
         .envs(more.iter().copied());
-    Program::start(command)
+    Ok(command)
+}
+
+/// A program for which `directory`, which has to be there, is a disk of its own of this size (e.g. `4m`): in a mount namespace
+/// that ends with it.
+pub fn with_small_disk(program: &Command, directory: &Path, size: &str) -> Command {
+    let mut command = Command::new("unshare");
+    let script = format!("mount -t tmpfs -o size={size},mode=700 none \"$0\" && exec \"$@\"");
+    command
+        .args(["--mount", "sh", "-c", &script])
+        .arg(directory);
+    command.arg(program.get_program()).args(program.get_args());
+    for (key, value) in program.get_envs() {
+        match value {
+            Some(value) => command.env(key, value),
+            None => command.env_remove(key),
+        };
+    }
+    command
 }

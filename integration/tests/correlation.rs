@@ -46,14 +46,20 @@ fn writes_of_requests_with_a_context_are_linked_to_their_span_and_no_write_to_an
     }
     let _alone = machine::alone()?;
     let mut target = Command::new(go::target("correlate", Toolchain::Installed)?);
-    target.args(["--requests", "400", "--threshold", "20us"]);
+    target.args(["--requests", "500", "--threshold", "20us"]);
     let observed = observation::of(target, &["--threshold", "20us"], Duration::from_secs(60))?;
     let (truth, events) = (&observed.truth, &observed.recording.events);
-    assert_eq!((truth.outcome.requests, truth.outcome.failed), (400, 0));
+    assert_eq!((truth.outcome.requests, truth.outcome.failed), (500, 0));
     assert!(truth.outcome.checksum_ok);
     let shapes = by_shape(&truth.writes, events);
     println!("{shapes:#?}");
-    for shape in ["nested", "middleware", "goroutine-ctx", "goroutine-bare"] {
+    for shape in [
+        "nested",
+        "siblings",
+        "middleware",
+        "goroutine-ctx",
+        "goroutine-bare",
+    ] {
         let linked = shapes
             .get(shape)
             .unwrap_or_else(|| panic!("no event of {shape}"));

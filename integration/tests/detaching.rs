@@ -1,10 +1,9 @@
 //! A service that slowmap was attached to under load is as it would have been without.
 
-use std::{process::Command, time::Duration};
+use std::time::Duration;
 
 use anyhow::Result;
 use integration::{
-    go::{self, Toolchain},
     kernel,
     load::Load,
     machine, probed, requirement,
@@ -22,10 +21,7 @@ fn a_service_under_load_is_unharmed_and_nothing_of_slowmap_is_left_in_the_kernel
     }
     let _alone = machine::alone()?;
     let directory = tempfile::tempdir()?;
-    let mut target = Command::new(go::target("correlate", Toolchain::Installed)?);
-    target.args(["--requests", "0"]);
-    let mut target = TruthTarget::start(target, directory.path())?;
-    target.begin()?;
+    let target = TruthTarget::serving(directory.path())?;
     let pid = target.program.pid();
     assert_eq!(probed::altered_bytes(pid)?, 0, "probed before slowmap came");
 
@@ -71,12 +67,5 @@ fn load(target: &TruthTarget) -> Load {
         "/goroutine-ctx",
         "/goroutine-bare",
     ];
-    Load {
-        base: format!("http://{}", target.address.as_deref().unwrap_or_default()),
-        paths: paths.map(str::to_owned).to_vec(),
-        requests: u64::MAX,
-        clients: 4,
-        pause: Duration::from_millis(5),
-        limit: Duration::from_secs(if in_ci { 60 } else { 10 }),
-    }
+    target.load(&paths, Duration::from_secs(if in_ci { 60 } else { 10 }))
 }

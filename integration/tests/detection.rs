@@ -33,13 +33,19 @@ fn found_and_little_else(target: Command, maps: &str) -> Result<()> {
     let _alone = machine::alone()?;
     let observed = observation::of(target, &[], Duration::from_secs(60))?;
     let (truth, events) = (&observed.truth.writes, &observed.recording.events);
-    assert!(truth.len() >= 100, "only {} slow writes", truth.len());
     assert_eq!(observed.truth.outcome.slow_dropped, 0, "the truth has gaps");
     assert!(observed.truth.outcome.checksum_ok);
     let agreement = agreement::between(truth, events);
+    assert!(
+        agreement.true_writes >= 100,
+        "only {} slow writes",
+        agreement.true_writes
+    );
     println!(
-        "{maps}: {} slow writes, {} events; recall {:.2} %, precision {:.2} %; losses {}",
-        truth.len(),
+        "{maps}: {} slow writes and {} that the hypervisor made slow, {} events; recall {:.2} %, precision {:.2} %; \
+         losses {}",
+        agreement.true_writes,
+        truth.len() - agreement.true_writes,
         events.len(),
         agreement.recall() * 100.0,
         agreement.precision() * 100.0,
@@ -61,17 +67,20 @@ fn found_and_little_else(target: Command, maps: &str) -> Result<()> {
     Ok(())
 }
 
-// Not part of the gate yet: a thread that loses its CPU between the target's reading of the clock and its write
-// passes for a slow write in about every second run, and then one of the twenty is rightly not found.
+/// The twenty longest have to be long, or what the machine does to any program is among them: the collector runs often,
+/// the target's threads have priority so that they are not starved of CPU, and what the hypervisor takes all the same is
+/// taken off. The Go scheduler may interrupt the runtime's own functions only where they begin, but the target between
+/// clock and write anywhere, and would do so right behind a map write, had it asked in vain during it: hence
+/// `asyncpreemptoff`.
 #[test]
-#[ignore = "the truth still takes preemptions next to the write for the write's; run with --ignored"]
 fn the_twenty_longest_writes_of_a_giant_hmap_are_found_and_explained() -> Result<()> {
     if !requirement::root("the_twenty_longest_writes_of_a_giant_hmap_are_found_and_explained") {
         return Ok(());
     }
     let _alone = machine::alone()?;
     let mut target = Command::new(go::target("truth", Toolchain::Release("go1.22.12"))?);
-    target.args(["--mode", "giant", "--entries", "11000000"]);
+    target.args(["--mode", "giant", "--entries", "11000000", "--nice", "-20"]);
+    target.env("GOGC", "20").env("GODEBUG", "asyncpreemptoff=1");
     let observed = observation::of(target, &[], Duration::from_secs(120))?;
     assert!(observed.truth.outcome.checksum_ok);
     let longest = longest(&observed, 20);
@@ -82,8 +91,9 @@ fn the_twenty_longest_writes_of_a_giant_hmap_are_found_and_explained() -> Result
         let event = agreement::event_of(write, &observed.recording.events);
         let cause = event.map_or("not found", |event| event.cause.as_str());
         println!(
-            "{:>10} us: {cause} {:?}",
+            "{:>10} us (stolen {}): {cause} {:?}",
             write.duration_nano / 1_000,
+            write.stolen_nano / 1_000,
             event.map(|event| &event.breakdown_nano)
         );
         if ["not found", "unknown"].contains(&cause) {
@@ -96,7 +106,7 @@ fn the_twenty_longest_writes_of_a_giant_hmap_are_found_and_explained() -> Result
 
 fn longest(observed: &Observation, count: usize) -> Vec<&TrueWrite> {
     let mut writes: Vec<&TrueWrite> = observed.truth.writes.iter().collect();
-    writes.sort_by_key(|write| std::cmp::Reverse(write.duration_nano));
+    writes.sort_by_key(|write| std::cmp::Reverse(write.own_nano()));
     writes.truncate(count);
     writes
 }

@@ -1,13 +1,10 @@
 //! A backend that is down costs slow writes that are counted, never the service's time.
 
-use std::{process::Command, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use integration::{
-    go::{self, Toolchain},
-    kernel,
-    load::Load,
-    machine, requirement,
+    kernel, machine, requirement,
     sink::Sink,
     slowmap::{self, PATIENCE},
     trace::slow::SPAN_NAME,
@@ -24,11 +21,8 @@ fn while_the_endpoint_is_down_writes_are_dropped_and_counted_and_then_exported_a
     }
     let _alone = machine::alone()?;
     let directory = tempfile::tempdir()?;
-    let mut target = Command::new(go::target("correlate", Toolchain::Installed)?);
-    target.args(["--requests", "0"]);
-    let mut target = TruthTarget::start(target, directory.path())?;
-    target.begin()?;
-    let load = load(&target);
+    let target = TruthTarget::serving(directory.path())?;
+    let load = target.load(&["/nested", "/middleware"], Duration::from_secs(5));
 
     // A port on which nothing listens now, and a receiver later.
     let address = Sink::start()?.address();
@@ -61,7 +55,7 @@ fn while_the_endpoint_is_down_writes_are_dropped_and_counted_and_then_exported_a
     let said = |text: &str| ended.stderr.lines().find(|line| line.contains(text));
     said("cannot be exported").context("that the endpoint is down was not said")?;
     said("exported again").context("that it is back was not said")?;
-    let counts = said("ended").context("the counts at the end")?;
+    let counts = said("signal=\"traces\"").context("the counts at the end")?;
     assert_eq!(
         number(counts, "exported="),
         Some(exported as u64),
@@ -84,15 +78,4 @@ fn number(line: &str, key: &str) -> Option<u64> {
     let (_, rest) = line.split_once(&format!(" {key}"))?;
     let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
     digits.parse().ok()
-}
-
-fn load(target: &TruthTarget) -> Load {
-    Load {
-        base: format!("http://{}", target.address.as_deref().unwrap_or_default()),
-        paths: vec!["/nested".to_owned(), "/middleware".to_owned()],
-        requests: u64::MAX,
-        clients: 4,
-        pause: Duration::from_millis(5),
-        limit: Duration::from_secs(5),
-    }
 }

@@ -7,7 +7,7 @@ use integration::{
     go::{self, Toolchain},
     machine,
     program::Program,
-    requirement, slowmap,
+    requirement, slowmap, sources,
 };
 use serde_json::Value;
 
@@ -25,7 +25,7 @@ enum Type {
 
 use Type::{Array, Bool, Hex, Int, Object, OrNull, Text};
 
-const EVENT: [(&str, Type); 26] = [
+const EVENT: [(&str, Type); 27] = [
     ("monotonic_nano", Int),
     ("time_unix_nano", Int),
     ("duration_nano", Int),
@@ -52,6 +52,7 @@ const EVENT: [(&str, Type); 26] = [
     ("span_id", OrNull(&Hex(16))),
     ("trace_flags", OrNull(&Int)),
     ("correlation", Text),
+    ("unobserved", Array),
 ];
 
 const FRAME: [(&str, Type); 5] = [
@@ -73,6 +74,16 @@ const CAUSES: [&str; 10] = [
     "page_fault",
     "blocked",
     "unknown",
+];
+
+/// What `record` writes beside events and summary.
+const REPORTS: [&str; 6] = [
+    "calls.csv",
+    "calls.parquet",
+    "flamegraph.svg",
+    "metrics.prom",
+    "profile.pb.gz",
+    "stacks.folded",
 ];
 
 const CORRELATIONS: [&str; 6] = [
@@ -133,8 +144,17 @@ fn a_recording_has_every_field_of_the_interface_in_its_type() -> Result<()> {
         .map(serde_json::from_str)
         .collect::<Result<_, _>>()?;
     assert!(events.len() > 20, "{} events", events.len());
+    let schema = std::fs::read_to_string(sources::repository().join("docs/events.schema.json"))?;
+    let schema = jsonschema::validator_for(&serde_json::from_str(&schema)?)?;
     for event in &events {
         check_event(event)?;
+        if let Err(error) = schema.validate(event) {
+            panic!("not as docs/events.schema.json says: {error}: {event}");
+        }
+    }
+    for name in REPORTS {
+        let file = std::fs::metadata(output.join(name)).with_context(|| format!("no {name}"))?;
+        assert!(file.len() > 0, "{name} is empty");
     }
     let in_a_trace = events
         .iter()
@@ -213,6 +233,7 @@ fn check_breakdown(event: &Value, duration: u64) -> Result<()> {
 
 fn check_summary(summary: &Value, events: &[Value]) -> Result<()> {
     let fields = [
+        ("format", Int),
         ("counts", Object),
         ("losses", Object),
         ("latency", Object),

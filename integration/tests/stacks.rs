@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    path::PathBuf,
     process::Command,
     time::Duration,
 };
@@ -12,7 +13,8 @@ use integration::{
     go::{self, Toolchain},
     machine, observation,
     recording::{Event, Frame},
-    requirement,
+    requirement, sources,
+    traceback::{from_writer, shown},
     truth::TrueWrite,
 };
 
@@ -57,6 +59,7 @@ fn as_go_sees_it(name: &str, toolchain: Toolchain, flags: &[&str]) -> Result<()>
     let observed = observation::of(target, options, Duration::from_secs(30))?;
     let sources = Sources::default();
     let (mut compared, mut wrong) = (0, Vec::new());
+    let (mut lost, mut unknown) = (0, 0);
     let mut types = BTreeMap::new();
     for write in observed
         .truth
@@ -68,30 +71,40 @@ fn as_go_sees_it(name: &str, toolchain: Toolchain, flags: &[&str]) -> Result<()>
             continue;
         };
         compared += 1;
-        if let Err(difference) = compare(event, write, &sources) {
+        if lacks_the_writer_alone(event, write) {
+            lost += 1;
+        } else if let Err(difference) = compare(event, write, &sources) {
             let (seen, expected) = (shown(&event.stack), shown(&write.stack));
             wrong.push(format!("{difference}\n  event {seen}\n  truth {expected}"));
         }
         *types.entry(event.map_type.clone()).or_insert(0) += 1;
+        unknown += usize::from(event.map_type.is_none());
     }
     println!(
-        "{name}: {compared} stacks compared, {} differ; map types {types:?}",
+        "{name}: {compared} stacks compared, {} differ, {lost} lack the writer; map types {types:?}",
         wrong.len()
     );
     assert!(compared >= 30, "only {compared} stacks");
+    // Of a write that was interrupted in its first instructions it is not known.
+    assert!(
+        unknown * 20 <= compared,
+        "{unknown} map types are not known"
+    );
+    // One in some thousands, as docs/limits.md says.
+    assert!(lost <= 1 + compared / 500, "{lost} lack the writer");
     wrong.truncate(5);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     Ok(())
 }
 
-fn shown(stack: &[Frame]) -> String {
-    let frames = stack.iter().map(|frame| {
-        let file = frame.file.as_deref().unwrap_or_default();
-        let file = file.rsplit('/').next().unwrap_or_default();
-        let function = frame.function.as_deref().unwrap_or("?");
-        format!("{function} {file}:{}", frame.line.unwrap_or_default())
-    });
-    frames.collect::<Vec<_>>().join(" < ")
+/// Whether the write waited in its first instructions, and nothing but its caller is missing.
+fn lacks_the_writer_alone(event: &Event, write: &TrueWrite) -> bool {
+    let (Some((leaf, callers)), Some((_, true_callers))) =
+        (event.stack.split_first(), write.stack.split_first())
+    else {
+        return false;
+    };
+    leaf.function.as_deref() == Some(entry_point(&write.map_type)) && callers == true_callers
 }
 
 /// What is different, if anything is.
@@ -124,26 +137,6 @@ fn compare(event: &Event, write: &TrueWrite, sources: &Sources) -> Result<(), St
     )
 }
 
-/// The frame of the function that writes, and its callers up to where goroutines begin.
-fn from_writer<'a>(stack: &'a [Frame], function: &str) -> Option<(&'a Frame, Vec<&'a Frame>)> {
-    let at = stack
-        .iter()
-        .position(|frame| frame.function.as_deref() == Some(function))?;
-    let (writer, callers) = stack.get(at..)?.split_first()?;
-    let begins = |frame: &Frame| frame.function.as_deref() == Some("runtime.goexit");
-    let callers = callers
-        .iter()
-        .filter(|frame| !begins(frame) && !is_wrapper(frame));
-    Some((writer, callers.collect()))
-}
-
-/// What the compiler puts around the call of a `go` statement; Go's traceback leaves it out.
-fn is_wrapper(frame: &Frame) -> bool {
-    let function = frame.function.as_deref().unwrap_or_default();
-    let (_, last) = function.rsplit_once('.').unwrap_or_default();
-    last.starts_with("gowrap")
-}
-
 fn entry_point(map_type: &str) -> &'static str {
     match map_type {
         "map[int]int" => "runtime.mapassign_fast64",
@@ -165,7 +158,9 @@ impl Sources {
             .context("no file or line")?;
         let mut files = self.0.borrow_mut();
         if !files.contains_key(&file) {
-            let text = std::fs::read_to_string(&file).with_context(|| format!("read {file}"))?;
+            let here = of_this_checkout(&file);
+            let text = std::fs::read_to_string(&here)
+                .with_context(|| format!("read {}", here.display()))?;
             files.insert(file.clone(), text);
         }
         let text = files.get(&file).context("just read")?;
@@ -179,4 +174,14 @@ impl Sources {
             .trim()
             .to_owned())
     }
+}
+
+/// A target may have been built in another checkout, of the same sources, that is gone since.
+fn of_this_checkout(file: &str) -> PathBuf {
+    const TARGETS: &str = "integration/targets/";
+    let own = file.split_once(TARGETS);
+    own.map_or_else(
+        || PathBuf::from(file),
+        |(_, rest)| sources::repository().join(TARGETS).join(rest),
+    )
 }

@@ -1,11 +1,15 @@
 //! `cargo xtask`: what is done with the project beside building it.
 
+mod bench;
 mod demo;
 mod ebpf;
+mod image;
 mod interrupt;
 mod machine;
 mod run;
+mod tables;
 mod test;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -25,6 +29,14 @@ enum Task {
     Demo(demo::Arguments),
     /// Proves the project: lints, unit tests, the BPF rebuild, end-to-end tests on the real kernel
     Test,
+    /// Measures what slowmap finds and what it costs
+    Bench(bench::Arguments),
+    /// Compares the tables of what a Go release changes with the DWARF of programs that it builds
+    Tables(tables::Arguments),
+    /// Makes the container image, without a container engine
+    Image(image::Arguments),
+    /// Tries slowmap on other kernels, booted in emulation
+    Vm(vm::Arguments),
     /// Rebuilds the BPF object that the collector embeds
     Ebpf(ebpf::Arguments),
 }
@@ -33,6 +45,10 @@ fn main() -> ExitCode {
     let done = interrupt::listen().and_then(|()| match Arguments::parse().task {
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Test => test::run(),
+        Task::Bench(arguments) => bench::run(&arguments),
+        Task::Tables(arguments) => tables::run(&arguments),
+        Task::Image(arguments) => image::run(&arguments),
+        Task::Vm(arguments) => vm::run(&arguments),
         Task::Ebpf(arguments) => ebpf::run(&arguments),
     });
     match done {

@@ -10,17 +10,22 @@ use std::{
 use anyhow::{Context, Result};
 use integration::{cache, cargo, go, go::Toolchain};
 
-use crate::{ebpf, interrupt, machine, run};
+use crate::{
+    ebpf, interrupt,
+    machine::{self, Package},
+    run,
+    vm::EMULATOR,
+};
 
 /// Targets in `integration/targets` that the end-to-end tests run.
-const TARGETS: [&str; 3] = ["correlate", "shop", "truth"];
+const TARGETS: [&str; 4] = ["correlate", "misuse", "shop", "truth"];
 
 struct Step {
     name: &'static str,
     does: fn(&Path) -> Result<()>,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step {
         name: "format",
         does: |_| succeed(&["fmt", "--all", "--check"], &[]),
@@ -55,22 +60,22 @@ const STEPS: [Step; 8] = [
     },
     Step {
         name: "build of slowmap",
-        does: |_| {
-            succeed(
-                &["build", "--quiet", "--release", "--package", "slowmap"],
-                &[],
-            )
-        },
+        does: |_| succeed(&["build", "--quiet", "--release", "--bin", "slowmap"], &[]),
     },
     Step {
         name: "build of what slowmap watches",
         does: |_| targets(),
     },
     Step {
+        name: "browser and container engine",
+        does: |_| packages(),
+    },
+    Step {
         name: "end-to-end tests",
         does: |skipped| {
             tests(
-                &["--package", "integration", "--test", "*"],
+                // All that fails is worth knowing: the next run is an hour away.
+                &["--no-fail-fast", "--package", "integration", "--test", "*"],
                 &["--test-threads=1"],
                 skipped,
             )
@@ -132,6 +137,24 @@ fn targets() -> Result<()> {
         go::target(name, Toolchain::Installed)?;
     }
     Ok(())
+}
+
+/// The tests that need these attach probes: without root they are passed over.
+fn packages() -> Result<()> {
+    if !machine::is_root() {
+        return Ok(());
+    }
+    let needed = [
+        ("chromium", "/usr/bin/chromium"),
+        ("podman", "/usr/bin/podman"),
+        ("runc", "/usr/sbin/runc"),
+    ];
+    let missing = needed
+        .into_iter()
+        .filter(|(name, _)| !machine::has_program(name));
+    let missing = missing.map(|(name, file)| Package { name, file });
+    let missing: Vec<Package> = missing.chain(EMULATOR).collect();
+    machine::install(&missing, "the end-to-end tests")
 }
 
 fn tests(selection: &[&str], arguments: &[&str], skipped: &Path) -> Result<()> {

@@ -11,7 +11,8 @@ const GROUP: u64 = 8;
 
 /// `None`: the event does not tell. Of a Swiss map with several tables only the one that grew is known.
 pub(super) fn of(event: &WriteEvent, implementation: MapImplementation) -> Option<(u64, u64)> {
-    if event.kind != EventKind::Growth as u32 || event.map == 0 {
+    let grew = [EventKind::Growth, EventKind::WriteWithGrowth].map(|kind| kind as u32);
+    if !grew.contains(&event.kind) || event.map == 0 {
         return None;
     }
     match implementation {

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use slowmap_abi::PART_COUNT;
+use slowmap_abi::{FoundSpan, PART_COUNT, StackPointer};
 
 use super::*;
 use crate::model::process::{Pid, TargetPid};
@@ -23,12 +23,26 @@ fn event() -> WriteEvent {
         map_size_before: 1,
         map_size_after: 1,
         table_capacity: 1024,
-        trace_id: [1; 16],
-        span_id: [2; 8],
-        trace_flags: 1,
+        span_count: 1,
+        slot_count: 0,
+        spans: [FoundSpan {
+            trace_id: [1; 16],
+            span_id: [2; 8],
+            trace_flags: 1,
+            ..FoundSpan::default()
+        }; MAX_SPANS],
+        slots: [Slot { offset: 9, span: 0 }; MAX_SLOTS],
+        pointer_count: 0,
+        origin: 0x7000,
+        deferred: 0,
+        pointers: [StackPointer::default(); MAX_POINTERS],
+        carried: [0; 64],
+        labels: [[0; 32]; 2],
+        scratch: [0; slowmap_abi::SCRATCH],
         top_words: [0; 2],
         frame_count: 2,
         frames: [0x400; MAX_FRAMES],
+        bases: [NO_BASE; MAX_FRAMES],
     }
 }
 
@@ -49,6 +63,7 @@ fn assembled(event: &WriteEvent, map_implementation: MapImplementation) -> SlowW
         event,
         Origin {
             process: &process,
+            executable: &Arc::default(),
             go_version,
             map_implementation,
             target_tid: 2,
@@ -57,12 +72,22 @@ fn assembled(event: &WriteEvent, map_implementation: MapImplementation) -> SlowW
 }
 
 #[test]
-fn a_context_that_was_not_found_is_no_context() {
+fn spans_are_those_that_the_event_has_whatever_it_claims() {
     let mut event = event();
-    assert_eq!(assembled(&event, MapImplementation::Swiss).context, None);
-    event.state = STATE_CONTEXT_FOUND;
-    let context = assembled(&event, MapImplementation::Swiss).context;
-    assert!(context.is_some_and(|context| context.is_sampled()));
+    assert!(
+        assembled(&event, MapImplementation::Swiss)
+            .span_slots
+            .is_empty()
+    );
+    event.slot_count = u64::MAX;
+    event.slots[1].span = 1;
+    event.slots[2].span = u16::MAX - 1;
+    event.slots[3].span = UNSAMPLED;
+    let slots = assembled(&event, MapImplementation::Swiss).span_slots;
+    assert_eq!(slots.len(), MAX_SLOTS - 2);
+    assert!(slots.iter().all(|slot| slot.offset == 9));
+    let unsampled = |slot: &&SpanSlot| !slot.context.is_some_and(|context| context.is_sampled());
+    assert_eq!(slots.iter().filter(unsampled).count(), 1);
 }
 
 #[test]
@@ -109,4 +134,23 @@ fn capacity_is_told_where_it_was_seen_and_else_not() {
         assembled(&event, MapImplementation::Hmap).map_capacity_before,
         None
     );
+}
+
+#[test]
+fn only_what_was_followed_from_entry_to_exit_is_a_whole_duration() {
+    let mut event = event();
+    for (kind, whole, grew) in [
+        (EventKind::Growth, false, true),
+        (EventKind::OffCpu, false, false),
+        (EventKind::Write, true, false),
+        (EventKind::WriteWithGrowth, true, true),
+    ] {
+        event.kind = kind as u32;
+        event.parts[Part::Growth as usize] = 1_000;
+        let write = assembled(&event, MapImplementation::Swiss);
+        assert_eq!(write.duration_is_lower_bound, !whole, "{kind:?}");
+        assert_eq!(write.observed == Observed::Write, whole, "{kind:?}");
+        assert_eq!(write.map_capacity_before.is_some(), grew, "{kind:?}");
+        assert_eq!(write.parts.get(Cause::Growth), 1_000);
+    }
 }

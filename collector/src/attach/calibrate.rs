@@ -1,20 +1,19 @@
 //! What one hit of a probe costs the target on this machine: measured on a function of this program's own, since it
 //! differs twentyfold between machines and between instructions.
 
-use std::{num::NonZeroU32, time::Instant};
+use std::{thread, time::Instant};
 
-use aya::{
-    Ebpf,
-    programs::uprobe::{UProbeAttachLocation, UProbeScope},
-};
+use aya::Ebpf;
 
-use super::{AttachError, uprobe};
+use super::{AttachError, OBJECT, counts, own_code, uprobes::Uprobes};
 use crate::model::{binary::ProbeCost, plan::ProbeRole};
 
 /// Calls per measurement: enough to be well above the clock, few enough to be over in some 20 ms.
 const CALLS: u32 = 1_000;
 /// The least of this many measurements counts: others were interrupted.
 const ROUNDS: u32 = 3;
+/// The program to measure with; on this process it finds nothing to do.
+const PROGRAM: ProbeRole = ProbeRole::StopWorldEnter;
 
 #[cfg(target_arch = "x86_64")]
 std::arch::global_asm!(
@@ -34,11 +33,20 @@ unsafe extern "C" {
 /// Nanoseconds per hit: the trap, and a program that finds nothing to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HitCost {
+    /// On an instruction that the kernel emulates: where slowmap's probes are, if there is a choice.
     pub emulated: u64,
+    /// On any other: the kernel executes a copy of it, step by step.
     pub single_stepped: u64,
 }
 
 impl HitCost {
+    /// To protect the target by, where measuring failed; never shown. Somewhat above what was measured in a virtual
+    /// machine, where traps are dear (docs/probes.md).
+    pub(super) const ASSUMED: Self = Self {
+        emulated: 1_000,
+        single_stepped: 20_000,
+    };
+
     pub(super) fn of(self, cost: ProbeCost) -> u64 {
         match cost {
             ProbeCost::Emulated => self.emulated,
@@ -47,21 +55,39 @@ impl HitCost {
     }
 }
 
-/// Measures, with a probe on this process for some milliseconds.
-pub(super) fn measure(ebpf: &mut Ebpf) -> Result<HitCost, AttachError> {
+/// Loads the one program that it takes and measures, with a probe on this process for some milliseconds.
+///
+/// # Errors
+/// The kernel refuses, for want of a privilege or a feature.
+pub fn hit_cost() -> Result<HitCost, AttachError> {
+    let mut ebpf = Ebpf::load(OBJECT).map_err(AttachError::load)?;
+    let uprobes = Uprobes::load(&mut ebpf, &[PROGRAM])?;
+    measure(&uprobes, &mut ebpf)
+}
+
+/// Whether a probe in this process is hit by another thread than its first, which kernels that take the process's number
+/// for the thread's would not do: https://github.com/torvalds/linux/commit/46ba0e49b642.
+pub(super) fn is_hit_by_all_threads(
+    uprobes: &Uprobes,
+    ebpf: &mut Ebpf,
+) -> Result<bool, AttachError> {
+    let function = slowmap_calibration as unsafe extern "C" fn();
+    let link = own_code::attach((uprobes, &mut *ebpf), PROGRAM, (function, 0), 0)?;
+    let before = counts::hits(ebpf, 0);
+    let called = thread::spawn(|| slowmap_calibration()).join();
+    let after = counts::hits(ebpf, 0);
+    drop(link);
+    Ok(called.is_ok() && after > before)
+}
+
+/// Measures with programs that are loaded, as [`hit_cost`] does.
+pub(super) fn measure(uprobes: &Uprobes, ebpf: &mut Ebpf) -> Result<HitCost, AttachError> {
     let without = nanos_per_call();
-    let mut with = |offset| -> Result<u64, AttachError> {
-        let program = uprobe(ebpf, ProbeRole::StopWorldEnter)?;
-        let location = UProbeAttachLocation::SymbolOffset("slowmap_calibration", offset);
-        let own = NonZeroU32::new(std::process::id()).map(UProbeScope::OneProcess);
-        let scope = own.unwrap_or(UProbeScope::CallingProcess);
-        let executable =
-            std::env::current_exe().map_err(|error| AttachError::Load(error.to_string()))?;
-        let link = program
-            .attach(location, executable, scope)
-            .map_err(AttachError::program)?;
+    let mut with = |at| -> Result<u64, AttachError> {
+        let function = slowmap_calibration as unsafe extern "C" fn();
+        let link = own_code::attach((uprobes, &mut *ebpf), PROGRAM, (function, at), 0)?;
         let nanos = nanos_per_call();
-        program.detach(link).map_err(AttachError::program)?;
+        drop(link);
         Ok(nanos.saturating_sub(without))
     };
     Ok(HitCost {

@@ -11,6 +11,10 @@ pub enum AttachError {
     NotPermitted { what: &'static str },
     #[error("the process {0} is gone")]
     Gone(Pid),
+    #[error("other probes are still on their way out")]
+    Releasing,
+    #[error("another process cannot afford it")]
+    Unaffordable,
     #[error("more than {0} probes at once; select fewer processes")]
     TooManyProbes(u32),
     #[error("the BPF object lacks `{0}`; it was built from other sources")]

@@ -1,19 +1,22 @@
 //! The description of a target that the BPF programs read, made from its plan.
 
-use aya::{Ebpf, Pod, maps::HashMap};
+use aya::{
+    Ebpf, Pod,
+    maps::{HashMap, MapData},
+};
 use slowmap_abi::{
-    ABSENT, AddressRange, CodeRanges, Descheduled, GoroutineKey, InFlight, MAX_ASSIGN_RANGES,
-    MAX_CONTEXT_ITABS, MapKind, RuntimeOffsets, SpanSearch, Target,
+    ABSENT, AddressRange, CodeRanges, MAX_ASSIGN_RANGES, MAX_CONTEXT_ITABS, MapKind,
+    RuntimeOffsets, SpanSearch, Target, WriteWindow,
 };
 
+use super::{AttachError, requests};
 use crate::model::{
     binary::VirtualAddress,
     layout::{MapLayout, RuntimeLayout},
     plan::{self, ProbePlan},
-    process::Pid,
 };
 
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 #[repr(transparent)]
 pub(super) struct TargetEntry(pub Target);
 
@@ -22,58 +25,50 @@ unsafe impl Pod for TargetEntry {}
 
 const _NO_PADDING: () = assert!(
     size_of::<Target>()
-        == 8 + 16 * (2 + MAX_ASSIGN_RANGES) + 4 * 14 + 8 * (6 + MAX_CONTEXT_ITABS) + 16 + 4 * 6
+        == 8 * 2
+            + 4 * 8
+            + 16 * (2 + MAX_ASSIGN_RANGES)
+            + 4 * 14
+            + 8 * (7 + MAX_CONTEXT_ITABS)
+            + 16
+            + 4 * 8
+            + 16
+            + 4 * (6 + 4 + 6)
+            + 16
+            + 4 * (2 + 6)
 );
 
-/// A key of the programs' tables by goroutine.
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-struct Key(GoroutineKey);
-
-// SAFETY: `repr(C)`, two integers of the same size.
-unsafe impl Pod for Key {}
-
-/// A value that nobody looks into.
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-struct Opaque<const SIZE: usize>([u8; SIZE]);
-
-// SAFETY: bytes.
-unsafe impl<const SIZE: usize> Pod for Opaque<SIZE> {}
-
-/// Removes what was in flight in a process that is detached: goroutines that stay in mid-write would keep their
-/// entries, and a later process of the same number would inherit them.
-pub(super) fn forget(ebpf: &mut Ebpf, pid: Pid) {
-    forget_in::<{ size_of::<InFlight>() }>(ebpf, "IN_FLIGHT", pid);
-    forget_in::<{ size_of::<Descheduled>() }>(ebpf, "DESCHEDULED", pid);
+/// The table of targets, by process.
+pub(super) fn table(
+    ebpf: &mut Ebpf,
+) -> Result<HashMap<&mut MapData, u64, TargetEntry>, AttachError> {
+    let map = ebpf
+        .map_mut("TARGETS")
+        .ok_or(AttachError::Object("TARGETS"))?;
+    HashMap::try_from(map).map_err(AttachError::map)
 }
 
-fn forget_in<const SIZE: usize>(ebpf: &mut Ebpf, table: &str, pid: Pid) {
-    let Some(map) = ebpf.map_mut(table) else {
-        return;
-    };
-    let Ok(mut map) = HashMap::<_, Key, Opaque<SIZE>>::try_from(map) else {
-        return;
-    };
-    let stale: Vec<Key> = map
-        .keys()
-        .filter_map(Result::ok)
-        .filter(|key| key.0.pid == u64::from(pid.0))
-        .collect();
-    for key in stale {
-        let _ = map.remove(&key); // It may have ended by itself meanwhile.
-    }
-}
-
-pub(super) fn entry(plan: &ProbePlan, bias: u64, threshold: u64) -> Target {
+pub(super) fn entry(plan: &ProbePlan, bias: u64, threshold: u64, trap: u64) -> Target {
     Target {
         threshold,
+        half_trap: trap / 2,
+        writes: WriteWindow::default(),
         code: code(plan, bias),
         offsets: offsets(&plan.layout),
         spans: plan
             .span_search
             .as_ref()
             .map(|search| spans(search, bias))
+            .unwrap_or_default(),
+        requests: plan
+            .request_search
+            .as_ref()
+            .map(|search| requests::search(search, bias))
+            .unwrap_or_default(),
+        labels: plan
+            .label_search
+            .as_ref()
+            .map(|search| requests::labels(search, bias))
             .unwrap_or_default(),
     }
 }
@@ -126,7 +121,7 @@ fn offsets(layout: &RuntimeLayout) -> RuntimeOffsets {
         map_len,
         map_size,
         table_capacity,
-        _reserved: 0,
+        g_defer: layout.g_defer.unwrap_or(ABSENT),
     }
 }
 
@@ -155,13 +150,16 @@ fn spans(search: &plan::SpanSearch, bias: u64) -> SpanSearch {
         non_recording_itab: or_none(search.non_recording_itab),
         non_recording_type: or_none(search.non_recording_type),
         value_context_itab: at(search.value_context_itab),
+        server_transport_itab: or_none(search.server_transport_itab),
         context_itabs,
         itabs,
+        start_time: search.layout.start_time,
         end_time: search.layout.end_time,
         span_context: search.layout.span_context,
         trace_id: search.layout.trace_id,
         span_id: search.layout.span_id,
         trace_flags: search.layout.trace_flags,
         non_recording_span_context: search.layout.non_recording_span_context,
+        _reserved: 0,
     }
 }

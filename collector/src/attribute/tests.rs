@@ -13,6 +13,7 @@ fn write(observed: Observed, duration_nano: u64, parts: &[(Cause, u64)]) -> Slow
         measured.add(*cause, *nanos);
     }
     SlowWrite {
+        executable: Arc::default(),
         process: Arc::new(GoProcess {
             pid: Pid(1),
             target_pid: TargetPid(1),
@@ -39,7 +40,9 @@ fn write(observed: Observed, duration_nano: u64, parts: &[(Cause, u64)]) -> Slow
         map_len: None,
         map_capacity_before: None,
         map_capacity_after: None,
-        context: None,
+        traceparent: None,
+        labels: None,
+        span_slots: Vec::new(),
     }
 }
 
@@ -71,4 +74,15 @@ fn a_write_that_nothing_explains_is_unknown() {
     let mostly_unexplained = attribute(write(Observed::Assist, 300, &[(Cause::PageFault, 20)]));
     assert_eq!(mostly_unexplained.cause, Cause::Unknown);
     assert_eq!(mostly_unexplained.breakdown.get(Cause::PageFault), 20);
+}
+
+#[test]
+fn of_a_whole_write_the_growth_is_one_part_and_what_is_left_over_is_not_taken_for_it() {
+    let parts = [(Cause::Growth, 100), (Cause::GcAssist, 40)];
+    let attributed = attribute(write(Observed::Write, 300, &parts));
+    assert_eq!(attributed.breakdown.get(Cause::Growth), 100);
+    assert_eq!(attributed.breakdown.total(), 140);
+    assert_eq!(attributed.cause, Cause::Unknown);
+    let attributed = attribute(write(Observed::Write, 200, &parts));
+    assert_eq!(attributed.cause, Cause::Growth);
 }

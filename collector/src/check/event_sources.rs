@@ -2,7 +2,10 @@
 
 use std::{fs, io, path::Path};
 
-use super::{Finding, kernel::BTF};
+use super::{
+    Finding,
+    kernel::{self, BTF},
+};
 
 const UPROBES: &str = "/sys/bus/event_source/devices/uprobe/type";
 const PARANOID: &str = "/proc/sys/kernel/perf_event_paranoid";
@@ -40,8 +43,7 @@ type Failure = fn(&'static str, &'static str, &'static str) -> Finding;
 /// <https://github.com/torvalds/linux/blob/v6.12/include/trace/bpf_probe.h>
 fn tracepoint(types: &[u8], name: &'static str, failure: Failure) -> Finding {
     let type_name = format!("btf_trace_{name}");
-    let mut names = types.split(|byte| *byte == 0);
-    if names.any(|found| found == type_name.as_bytes()) {
+    if kernel::names_type(types, &type_name) {
         return Finding::ok(name, "tracepoint");
     }
     failure(

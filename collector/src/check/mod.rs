@@ -9,11 +9,10 @@ mod privileges;
 mod render;
 mod system_calls;
 
-use std::time::Duration;
-
 use serde::Serialize;
 
 pub use self::{
+    kernel::unsupported as unsupported_kernel,
     privileges::missing_privileges,
     render::{ready, render_json, render_text},
 };
@@ -66,9 +65,16 @@ impl Finding {
     }
 }
 
-/// Looks at the machine. `probe_cost` is what a hit of a probe was measured to cost here; without it there is no
-/// line about it.
-pub fn check(probe_cost: Option<Duration>) -> Vec<Finding> {
+/// What a hit of a probe was measured to cost here, in nanoseconds: on an instruction that the kernel emulates, and
+/// on any other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProbeCost {
+    pub emulated: u64,
+    pub single_stepped: u64,
+}
+
+/// Looks at the machine.
+pub fn check() -> Vec<Finding> {
     let version = kernel::version();
     let mut findings = vec![kernel::architecture()];
     findings.extend(kernel::features(version.as_ref()));
@@ -77,21 +83,50 @@ pub fn check(probe_cost: Option<Duration>) -> Vec<Finding> {
     findings.extend(system_calls::findings());
     findings.extend(event_sources::findings());
     findings.push(kernel::memory_lock(version.as_ref()));
-    findings.extend(probe_cost.map(cost));
     findings
 }
 
-fn cost(of_a_hit: Duration) -> Finding {
-    Finding::ok("probe cost", format!("{} ns a hit", of_a_hit.as_nanos()))
+/// The line about what a hit costs, or why it could not be measured.
+pub fn probe_cost(measured: Result<ProbeCost, String>) -> Finding {
+    match measured {
+        Ok(cost) => Finding::ok(
+            "probe cost",
+            format!(
+                "{} ns a hit where the kernel emulates the instruction, {} ns elsewhere",
+                cost.emulated, cost.single_stepped
+            ),
+        ),
+        Err(error) => Finding::missing(
+            "probe cost",
+            format!("no probe could be tried: {error}"),
+            "see the lines above; as root without a seccomp profile it should work",
+        ),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn all() -> Vec<Finding> {
+        let mut findings = check();
+        findings.push(probe_cost(Ok(ProbeCost {
+            emulated: 640,
+            single_stepped: 17_000,
+        })));
+        findings
+    }
+
+    #[test]
+    fn a_probe_that_could_not_be_tried_says_why() {
+        let finding = probe_cost(Err("operation not permitted".to_owned()));
+        assert_eq!(finding.status, Status::Missing);
+        assert!(finding.detail.contains("operation not permitted"));
+    }
+
     #[test]
     fn every_line_that_fails_says_what_to_do_and_no_other_does() {
-        for finding in check(Some(Duration::from_nanos(640))) {
+        for finding in all() {
             assert_eq!(
                 finding.status == Status::Ok,
                 finding.remedy.is_none(),
@@ -106,10 +141,7 @@ mod tests {
 
     #[test]
     fn no_two_lines_have_the_same_name() {
-        let names: Vec<_> = check(Some(Duration::from_nanos(640)))
-            .into_iter()
-            .map(|finding| finding.name)
-            .collect();
+        let names: Vec<_> = all().into_iter().map(|finding| finding.name).collect();
         let distinct: std::collections::BTreeSet<_> = names.iter().collect();
         assert_eq!(names.len(), distinct.len(), "{names:?}");
     }

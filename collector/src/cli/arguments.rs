@@ -6,10 +6,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
     config::value::{
-        Glob, LogFormat, Mode, RecordingDuration, Sampling, Threshold, WithoutContext,
+        Budget, Glob, LogFormat, Mode, RecordingDuration, Sampling, SeriesInterval, Threshold,
+        Tolerance, WithoutContext,
     },
-    config::{otlp::Endpoint, record::RecordTargets},
+    config::{otlp::Endpoint, prometheus::ScrapeAddress, record::RecordTargets},
+    explain::Unit,
     export::otlp::Protocol,
+    model::binary::GoMinor,
+    query::ServerUrl,
+    report::TraceUrl,
 };
 
 const AFTER_HELP: &str = "\
@@ -17,6 +22,9 @@ Examples:
   slowmap check                                   can this machine and this user run it?
   slowmap inspect ./service                       which probes would be placed in a binary?
   slowmap record --output out -- ./service        start a service, record 30 s of it
+  slowmap report out                              make the reports of a recording again
+  slowmap correlate --prometheus URL --query Q out   does it explain a service's P99 spikes?
+  slowmap top                                     the same live, in the terminal
   slowmap run                                     the sidecar, configured by OTEL_* variables
 
 Exit codes: 0 done, 2 wrong usage or configuration, 3 not permitted, 4 nothing to attach to, 1 anything else.";
@@ -39,6 +47,9 @@ pub enum Command {
     Record(RecordArguments),
     Inspect(InspectArguments),
     Check(CheckArguments),
+    Report(ReportArguments),
+    Correlate(Box<CorrelateArguments>),
+    Top(TopArguments),
 }
 
 /// The sidecar: finds Go processes, attaches to them, and exports their slow map writes by OTLP.
@@ -75,6 +86,9 @@ pub struct RunArguments {
     /// grpc or http/protobuf [default: grpc; http/protobuf for port 4318]
     #[arg(long, value_name = "PROTOCOL")]
     pub otlp_protocol: Option<Protocol>,
+    /// Let Prometheus scrape metrics there, /healthz and /readyz beside them, e.g. 9464 [default: none]
+    #[arg(long, value_name = "[HOST:]PORT")]
+    pub prometheus_listen: Option<ScrapeAddress>,
     /// What becomes of a write outside of any trace: root (a trace of its own), drop [default: drop]
     #[arg(long, value_name = "WHAT")]
     pub without_context: Option<WithoutContext>,
@@ -111,6 +125,38 @@ pub struct RecordArguments {
     /// The directory for the recording; it is created if it is missing
     #[arg(long, value_name = "DIR")]
     pub output: PathBuf,
+    #[command(flatten)]
+    pub page: PageArguments,
+}
+
+/// The same live, in the terminal: services, causes and the lines that write slowly, with their stacks.
+/// Ends at `q`, Ctrl-C or SIGTERM, and leaves the terminal as it was.
+#[derive(Debug, Args)]
+#[command(
+    group(clap::ArgGroup::new("targets").multiple(false)),
+    after_help = "\
+Keys:
+  q quit    p pause    s sort    / filter    up, down choose a line    Enter its stack    Esc back    c clear
+
+Examples:
+  slowmap top
+  slowmap top --exe 'shop*' --threshold 1ms
+  slowmap top --pid 4711 --output out")]
+pub struct TopArguments {
+    /// Look at these processes
+    #[arg(long, value_name = "PID", num_args = 1.., group = "targets")]
+    pub pid: Vec<u32>,
+    /// Look at processes whose executable's path matches
+    #[arg(long, value_name = "GLOB", num_args = 1.., group = "targets")]
+    pub exe: Vec<Glob>,
+    /// Look at all Go processes [the default]
+    #[arg(long, group = "targets")]
+    pub all: bool,
+    #[command(flatten)]
+    pub detection: DetectionArguments,
+    /// Record to this directory besides, as `slowmap record` does
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -118,12 +164,83 @@ pub struct DetectionArguments {
     /// From when on a write is slow, 1us to 10s [default: 100us]
     #[arg(long, value_name = "DURATION")]
     pub threshold: Option<Threshold>,
-    /// How writes are found: slowpath [default: slowpath]
+    /// How writes are found: slowpath, exact or sampled [default: slowpath]
     #[arg(long, value_name = "MODE")]
     pub mode: Option<Mode>,
-    /// Percent of the writes that mode `sampled` looks at, 1 to 100
+    /// Percent of the time in which mode `sampled` measures all writes, 1 to 100 [default: 100]
     #[arg(long, value_name = "PERCENT")]
     pub sampling: Option<Sampling>,
+    /// What the probes may cost a target, in percent of its CPU time, 0.1 to 100 [default: 1]
+    #[arg(long, value_name = "PERCENT")]
+    pub budget: Option<Budget>,
+    /// Take binaries for this Go release whose own is not known, e.g. 1.27, at your own risk [default: pass them over]
+    #[arg(long, value_name = "RELEASE")]
+    pub assume_go: Option<GoMinor>,
+}
+
+/// Makes the reports of a recording again, and says on stdout what it amounts to.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  slowmap report out
+  slowmap report before --compare after")]
+pub struct ReportArguments {
+    /// The directory that `slowmap record --output` wrote
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    /// Another recording, from after a change: says what has changed since DIR, and puts it into DIR's page
+    #[arg(long, value_name = "DIR2")]
+    pub compare: Option<PathBuf>,
+    #[command(flatten)]
+    pub page: PageArguments,
+}
+
+/// Explains a service's P99 spikes by the recording, or says that it does not.
+///
+/// Asks Prometheus for the query over the recording's time, finds the spikes, and says for each what part of its height slow
+/// map writes make up, and whose. The last line says how many are explained, and how many would be by chance.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  slowmap correlate --prometheus http://localhost:9090 --query \\
+    'histogram_quantile(0.99, sum by (le) (rate(http_server_request_duration_seconds_bucket{job=\"shop\"}[30s])))' out")]
+pub struct CorrelateArguments {
+    /// The server, e.g. http://localhost:9090
+    #[arg(long, value_name = "URL")]
+    pub prometheus: ServerUrl,
+    /// A PromQL expression that is one series: a quantile of the service's request durations
+    #[arg(long, value_name = "Q")]
+    pub query: String,
+    /// The directory that `slowmap record --output` wrote
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    /// The recording's service that the series is of [default: the one that its labels name, or the only one]
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
+    /// What the series is in: s, ms, us, ns
+    #[arg(long, value_name = "UNIT", default_value = "s")]
+    pub unit: Unit,
+    /// Where spikes begin, e.g. 50ms [default: six standard deviations above the median, and half of it at least]
+    #[arg(long, value_name = "DURATION")]
+    pub above: Option<Threshold>,
+    /// Time between the samples that are asked for [default: 100ms, or 10,000 samples]
+    #[arg(long, value_name = "DURATION")]
+    pub step: Option<SeriesInterval>,
+    /// How often the service is scraped [default: as Prometheus says, or 1m]
+    #[arg(long, value_name = "DURATION")]
+    pub scrape_interval: Option<SeriesInterval>,
+    /// By how much times may be off, to both sides [default: 500ms]
+    #[arg(long, value_name = "DURATION")]
+    pub window: Option<Tolerance>,
+    #[command(flatten)]
+    pub output: FormatArguments,
+}
+
+#[derive(Debug, Args)]
+pub struct PageArguments {
+    /// Where report.html links traces to, e.g. https://jaeger.example/trace/{trace_id}
+    #[arg(long, value_name = "URL")]
+    pub trace_url: Option<TraceUrl>,
 }
 
 /// Says what a Go binary is, and which probes would be placed where, or exactly why not.
@@ -142,6 +259,9 @@ pub struct InspectArguments {
     /// The binary of this process
     #[arg(long, value_name = "PID", group = "binary")]
     pub pid: Option<u32>,
+    /// Take the binary for this Go release if its own is not known, e.g. 1.27; also SLOWMAP_ASSUME_GO
+    #[arg(long, value_name = "RELEASE")]
+    pub assume_go: Option<GoMinor>,
     #[command(flatten)]
     pub output: FormatArguments,
 }
@@ -176,12 +296,8 @@ impl RecordArguments {
     pub fn targets(&self) -> RecordTargets {
         if !self.cmd.is_empty() {
             RecordTargets::Command(self.cmd.clone())
-        } else if !self.pid.is_empty() {
-            RecordTargets::Pids(self.pid.clone())
-        } else if !self.exe.is_empty() {
-            RecordTargets::Executables(self.exe.clone())
         } else {
-            RecordTargets::All
+            RecordTargets::running(&self.pid, &self.exe)
         }
     }
 }

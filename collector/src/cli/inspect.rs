@@ -8,13 +8,14 @@ use std::{
 use serde::Serialize;
 
 use super::{
+    answer,
     arguments::{Format, InspectArguments},
     record::start_logging,
 };
 use crate::{
     config::{Environment, value::LogFormat},
     discover::{Reason, Selector, executable_link, printable},
-    examine::examine,
+    examine::{examine, examine_process},
     failure::Failure,
     inspect::InspectError,
     model::{
@@ -36,15 +37,21 @@ pub fn inspect(
     environment: &Environment,
 ) -> Result<(), Failure> {
     start_logging(log_format, environment)?;
-    let (path, display) = match (&arguments.path, arguments.pid) {
-        (Some(path), _) => (path.clone(), path.clone()),
-        (None, Some(pid)) => executable(Pid(pid))?,
+    let assumed = match arguments.assume_go {
+        Some(release) => Some(release),
+        None => environment.slowmap()?.detection.assume_go,
+    };
+    let (examined, display) = match (&arguments.path, arguments.pid) {
+        (Some(path), _) => (examine(path, path, assumed), path.clone()),
+        (None, Some(pid)) => {
+            let (path, display) = executable(Pid(pid))?;
+            (examine_process(Pid(pid), &path, &display, assumed), display)
+        }
         (None, None) => return Err(Failure::Usage("name a binary, or --pid PID".into())),
     };
-    let (binary, plan) = examine(&path, &display).map_err(|error| refused(&display, error))?;
+    let (binary, plan) = examined.map_err(|error| refused(&display, error))?;
     let text = render(&binary, &plan, arguments.output.format);
-    println!("{}", text.trim_end());
-    Ok(())
+    answer::write(&format!("{}\n", text.trim_end()))
 }
 
 /// Where a process's executable can be read, and what it is called.
@@ -99,6 +106,8 @@ pub fn render(binary: &GoBinary, plan: &Result<ProbePlan, Skipped>, format: Form
 pub struct Inspection<'a> {
     path: String,
     go_version: &'a str,
+    /// The release that it is taken for, where its own is not known and the user said so.
+    assumed_go: Option<String>,
     architecture: Architecture,
     build_mode: Option<&'a str>,
     position_independent: bool,
@@ -114,6 +123,9 @@ pub struct Inspection<'a> {
     skipped: Option<&'a str>,
     probes: Vec<Probe<'a>>,
     unplaced: &'a [Unplaced],
+    /// On every write, for modes `exact` and `sampled`.
+    write_probes: Vec<Probe<'a>>,
+    unplaced_writes: &'a [Unplaced],
     trace_context: TraceContext<'a>,
 }
 
@@ -131,15 +143,20 @@ struct Probe<'a> {
 struct TraceContext<'a> {
     sdk_version: Option<&'a str>,
     not_found_because: Option<&'a str>,
+    /// Whether the request that a goroutine serves is found, for the trace that its header names.
+    traceparent: bool,
+    no_traceparent_because: Option<&'a str>,
 }
 
 impl<'a> Inspection<'a> {
     pub fn new(binary: &'a GoBinary, plan: &'a Result<ProbePlan, Skipped>) -> Self {
         let placed = plan.as_ref().ok();
         let search = placed.map(|plan| &plan.span_search);
+        let requests = placed.map(|plan| &plan.request_search);
         Self {
             path: binary.path.to_string_lossy().into_owned(),
             go_version: &binary.go_version.raw,
+            assumed_go: binary.go_version.assumed().map(|go| go.to_string()),
             architecture: binary.architecture,
             build_mode: binary.build_mode.as_deref(),
             position_independent: binary.position_independent,
@@ -158,11 +175,21 @@ impl<'a> Inspection<'a> {
             unplaced: placed
                 .map(|plan| plan.unplaced.as_slice())
                 .unwrap_or_default(),
+            write_probes: placed
+                .map(|plan| plan.writes.probes.iter().map(Probe::from).collect())
+                .unwrap_or_default(),
+            unplaced_writes: placed
+                .map(|plan| plan.writes.unplaced.as_slice())
+                .unwrap_or_default(),
             trace_context: TraceContext {
                 sdk_version: search
                     .and_then(|search| search.as_ref().ok())
                     .map(|search| search.sdk_version.as_str()),
                 not_found_because: search
+                    .and_then(|search| search.as_ref().err())
+                    .map(String::as_str),
+                traceparent: requests.is_some_and(Result::is_ok),
+                no_traceparent_because: requests
                     .and_then(|search| search.as_ref().err())
                     .map(String::as_str),
             },
@@ -202,21 +229,13 @@ impl<'a> Inspection<'a> {
             return writeln!(f, "probes      none: {reason}");
         }
         writeln!(f, "probes      {}", self.probes.len())?;
-        for probe in &self.probes {
-            let cost = match probe.cost {
-                ProbeCost::Emulated => "cheap",
-                ProbeCost::SingleStepped => "dear",
-            };
-            let role = word(&probe.role);
-            writeln!(
-                f,
-                "  {role:<16} {:#012x}  {cost:<5}  {}",
-                probe.file_offset.0, probe.function
-            )?;
-        }
-        for Unplaced { function, reason } in self.unplaced {
-            writeln!(f, "  no probe on {function}: {reason}")?;
-        }
+        write_list(f, &self.probes, self.unplaced)?;
+        writeln!(
+            f,
+            "each write  {} more, in modes exact and sampled",
+            self.write_probes.len()
+        )?;
+        write_list(f, &self.write_probes, self.unplaced_writes)?;
         match (
             self.trace_context.sdk_version,
             self.trace_context.not_found_because,
@@ -227,8 +246,33 @@ impl<'a> Inspection<'a> {
             ),
             (None, Some(reason)) => writeln!(f, "traces      not found: {reason}"),
             (None, None) => Ok(()),
+        }?;
+        match self.trace_context.no_traceparent_because {
+            None if !self.trace_context.traceparent => Ok(()),
+            None => writeln!(f, "requests    found through the header traceparent"),
+            Some(reason) => writeln!(f, "requests    not found: {reason}"),
         }
     }
+}
+
+fn write_list(
+    f: &mut fmt::Formatter<'_>,
+    probes: &[Probe<'_>],
+    unplaced: &[Unplaced],
+) -> fmt::Result {
+    for probe in probes {
+        let cost = match probe.cost {
+            ProbeCost::Emulated => "cheap",
+            ProbeCost::SingleStepped => "dear",
+        };
+        let role = word(&probe.role);
+        let (offset, function) = (probe.file_offset.0, probe.function);
+        writeln!(f, "  {role:<16} {offset:#012x}  {cost:<5}  {function}")?;
+    }
+    for Unplaced { function, reason } in unplaced {
+        writeln!(f, "  no probe on {function}: {reason}")?;
+    }
+    Ok(())
 }
 
 impl fmt::Display for Inspection<'_> {
@@ -240,6 +284,9 @@ impl fmt::Display for Inspection<'_> {
             self.go_version,
             word(&self.architecture)
         )?;
+        if let Some(release) = &self.assumed_go {
+            writeln!(f, "taken for   Go {release}, as --assume-go says")?;
+        }
         if let Some(Module { path, version }) = self.main_module {
             writeln!(f, "module      {path} {version}")?;
         }
@@ -277,6 +324,7 @@ mod tests {
         Inspection {
             path: "/srv/shop".into(),
             go_version: "go1.26.8",
+            assumed_go: None,
             architecture: Architecture::Amd64,
             build_mode: Some("exe"),
             position_independent: false,
@@ -291,9 +339,13 @@ mod tests {
             skipped: None,
             probes,
             unplaced,
+            write_probes: Vec::new(),
+            unplaced_writes: &[],
             trace_context: TraceContext {
                 sdk_version: Some("v1.47.0"),
                 not_found_because: None,
+                traceparent: true,
+                no_traceparent_because: None,
             },
         }
     }
@@ -320,7 +372,9 @@ maps        swiss
 probes      1
   growth_enter     0x0000001234  cheap  internal/runtime/maps.(*table).rehash
   no probe on runtime.gcAssistAlloc: it has no return
+each write  0 more, in modes exact and sampled
 traces      found through the OpenTelemetry SDK v1.47.0
+requests    found through the header traceparent
 ";
         assert_eq!(text, expected);
     }

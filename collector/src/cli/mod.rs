@@ -1,12 +1,16 @@
 //! The command line: in, arguments and environment; out, a typed configuration for the pipeline, and an exit
 //! code. It holds no knowledge of what the commands do.
 
+mod answer;
 mod arguments;
 pub mod check;
+mod correlate;
 pub mod inspect;
 mod logging;
 mod record;
+mod report;
 mod run;
+mod top;
 
 use clap::{Parser, error::ErrorKind};
 
@@ -31,6 +35,11 @@ pub async fn main() -> Result<(), Failure> {
         Command::Record(arguments) => record::record(arguments, log_format, &environment).await,
         Command::Inspect(arguments) => inspect::inspect(&arguments, log_format, &environment),
         Command::Check(arguments) => check::check(&arguments, log_format, &environment),
+        Command::Report(arguments) => report::report(&arguments, log_format, &environment),
+        Command::Top(arguments) => top::top(arguments, log_format, &environment).await,
+        Command::Correlate(arguments) => {
+            correlate::correlate(*arguments, log_format, &environment).await
+        }
     }
 }
 

@@ -26,6 +26,7 @@ pub async fn record(
         detection,
         arguments.duration,
         arguments.output,
+        arguments.page.trace_url,
         environment,
     )?;
     start_logging(log_format, environment)?;
@@ -54,6 +55,8 @@ impl From<DetectionArguments> for DetectionLayer {
             threshold: arguments.threshold,
             mode: arguments.mode,
             sampling: arguments.sampling,
+            budget: arguments.budget,
+            assume_go: arguments.assume_go,
         }
     }
 }

@@ -1,10 +1,10 @@
 //! `slowmap run`
 
-use super::{arguments::RunArguments, logging};
+use super::{answer, arguments::RunArguments, logging};
 use crate::{
     config::{
         Config, Environment, Layer,
-        layer::{DetectionLayer, ExportLayer, LogLayer, SpansLayer, TargetsLayer},
+        layer::{DetectionLayer, ExportLayer, LogLayer, PrometheusLayer, SpansLayer, TargetsLayer},
         otlp::OtlpLayer,
         value::LogFormat,
     },
@@ -24,8 +24,7 @@ pub async fn run(
     let print = arguments.print_config;
     let config = Config::load(flags(arguments, log_format), environment, file.as_deref())?;
     if print {
-        print!("{}", config.to_yaml());
-        return Ok(());
+        return answer::write(&config.to_yaml());
     }
     logging::start(&config.log);
     pipeline::run(config).await
@@ -44,6 +43,9 @@ fn flags(arguments: RunArguments, log_format: Option<LogFormat>) -> Layer {
         },
         spans: SpansLayer {
             without_context: arguments.without_context,
+        },
+        prometheus: PrometheusLayer {
+            listen: arguments.prometheus_listen,
         },
         export: ExportLayer {
             otlp: OtlpLayer {

@@ -6,21 +6,28 @@ use std::{collections::BTreeMap, path::PathBuf, str::FromStr, time::Duration};
 use super::{
     ConfigError,
     layer::{
-        DetectionLayer, ExportLayer, Layer, LogLayer, QueueLayer, ResourceLayer, ShutdownLayer,
-        SpansLayer, TargetsLayer,
+        DetectionLayer, ExportLayer, Layer, LogLayer, MetricsLayer, PrometheusLayer, QueueLayer,
+        ResourceLayer, ShutdownLayer, SignalsLayer, SpansLayer, TargetsLayer,
     },
     otlp::{Endpoint, OtlpLayer, pairs},
-    value::{Refused, ScheduleDelay, Timeout},
+    prometheus::{MetricsExporters, ScrapeAddress},
+    value::{MetricInterval, Refused, ScheduleDelay, Timeout},
 };
 use crate::export::otlp::Headers;
 
 /// slowmap's own variables.
-const OWN: [&str; 22] = [
+const OWN: [&str; 33] = [
+    "SLOWMAP_ASSUME_GO",
     "SLOWMAP_BATCH_SIZE",
+    "SLOWMAP_BUDGET",
     "SLOWMAP_CONFIG",
     "SLOWMAP_EXECUTABLES",
     "SLOWMAP_LOG",
     "SLOWMAP_LOG_FORMAT",
+    "SLOWMAP_LOGS_EXPORTER",
+    "SLOWMAP_METRICS_EXPORTER",
+    "SLOWMAP_METRIC_INTERVAL",
+    "SLOWMAP_METRIC_TEMPORALITY",
     "SLOWMAP_MODE",
     "SLOWMAP_OTLP_CERTIFICATE",
     "SLOWMAP_OTLP_CLIENT_CERTIFICATE",
@@ -31,12 +38,17 @@ const OWN: [&str; 22] = [
     "SLOWMAP_OTLP_PROTOCOL",
     "SLOWMAP_OTLP_TIMEOUT",
     "SLOWMAP_PIDS",
+    "SLOWMAP_PROFILES_EXPORTER",
+    "SLOWMAP_PROMETHEUS_LISTEN",
     "SLOWMAP_QUEUE_CAPACITY",
+    "SLOWMAP_QUEUE_DIRECTORY",
+    "SLOWMAP_QUEUE_DIRECTORY_LIMIT",
     "SLOWMAP_RESOURCE_ATTRIBUTES",
     "SLOWMAP_SAMPLING",
     "SLOWMAP_SCHEDULE_DELAY",
     "SLOWMAP_SHUTDOWN_GRACE",
     "SLOWMAP_THRESHOLD",
+    "SLOWMAP_TRACES_EXPORTER",
     "SLOWMAP_WITHOUT_CONTEXT",
 ];
 
@@ -131,6 +143,8 @@ impl Environment {
                 threshold: self.get("SLOWMAP_THRESHOLD")?,
                 mode: self.get("SLOWMAP_MODE")?,
                 sampling: self.get("SLOWMAP_SAMPLING")?,
+                budget: self.get("SLOWMAP_BUDGET")?,
+                assume_go: self.get("SLOWMAP_ASSUME_GO")?,
             },
             targets: TargetsLayer {
                 executables: self.get_with("SLOWMAP_EXECUTABLES", list)?,
@@ -140,14 +154,29 @@ impl Environment {
             spans: SpansLayer {
                 without_context: self.get("SLOWMAP_WITHOUT_CONTEXT")?,
             },
+            metrics: MetricsLayer {
+                interval: self.get("SLOWMAP_METRIC_INTERVAL")?,
+                temporality: self.get("SLOWMAP_METRIC_TEMPORALITY")?,
+            },
+            prometheus: PrometheusLayer {
+                listen: self.get("SLOWMAP_PROMETHEUS_LISTEN")?,
+            },
             export: ExportLayer {
                 otlp: self.otlp_of_slowmap()?,
-                traces: OtlpLayer::default(),
+                signals: SignalsLayer {
+                    traces: self.get("SLOWMAP_TRACES_EXPORTER")?,
+                    logs: self.get("SLOWMAP_LOGS_EXPORTER")?,
+                    metrics: self.get("SLOWMAP_METRICS_EXPORTER")?,
+                    profiles: self.get("SLOWMAP_PROFILES_EXPORTER")?,
+                },
                 queue: QueueLayer {
                     capacity: self.get("SLOWMAP_QUEUE_CAPACITY")?,
                     batch_size: self.get("SLOWMAP_BATCH_SIZE")?,
                     schedule_delay: self.get("SLOWMAP_SCHEDULE_DELAY")?,
+                    directory: self.path("SLOWMAP_QUEUE_DIRECTORY"),
+                    directory_limit: self.get("SLOWMAP_QUEUE_DIRECTORY_LIMIT")?,
                 },
+                ..ExportLayer::default()
             },
             shutdown: ShutdownLayer {
                 grace: self.get("SLOWMAP_SHUTDOWN_GRACE")?,
@@ -204,10 +233,28 @@ impl Environment {
     /// # Errors
     /// A value that is not allowed.
     pub fn otel(&self) -> Result<Layer, ConfigError> {
+        let metrics: Option<MetricsExporters> = self.get("OTEL_METRICS_EXPORTER")?;
         Ok(Layer {
+            metrics: self.standard_metrics()?,
+            prometheus: PrometheusLayer {
+                listen: match metrics {
+                    Some(chosen) if chosen.prometheus => Some(self.standard_scrapes()?),
+                    _ => None,
+                },
+            },
             export: ExportLayer {
+                signals: SignalsLayer {
+                    traces: self.get("OTEL_TRACES_EXPORTER")?,
+                    logs: self.get("OTEL_LOGS_EXPORTER")?,
+                    metrics: metrics.map(|chosen| chosen.otlp),
+                    // No part of the specification yet.
+                    profiles: self.get("OTEL_PROFILES_EXPORTER")?,
+                },
                 otlp: self.standard_otlp("OTEL_EXPORTER_OTLP")?,
                 traces: self.standard_otlp("OTEL_EXPORTER_OTLP_TRACES")?,
+                logs: self.standard_otlp("OTEL_EXPORTER_OTLP_LOGS")?,
+                metrics: self.standard_otlp("OTEL_EXPORTER_OTLP_METRICS")?,
+                profiles: self.standard_otlp("OTEL_EXPORTER_OTLP_PROFILES")?,
                 queue: QueueLayer {
                     capacity: self.get("OTEL_BSP_MAX_QUEUE_SIZE")?,
                     batch_size: self.get("OTEL_BSP_MAX_EXPORT_BATCH_SIZE")?,
@@ -216,12 +263,34 @@ impl Environment {
                     schedule_delay: self
                         .get_with("OTEL_BSP_SCHEDULE_DELAY", milliseconds)?
                         .map(ScheduleDelay::clamped),
+                    ..QueueLayer::default()
                 },
             },
             resource: ResourceLayer {
                 attributes: self.resource_attributes()?,
             },
             ..Layer::default()
+        })
+    }
+
+    fn standard_scrapes(&self) -> Result<ScrapeAddress, ConfigError> {
+        let port = |text: &str| {
+            let port = text.parse();
+            port.map_err(|_| Refused("a port, from 0 to 65535".into()))
+        };
+        let host = self.text("OTEL_EXPORTER_PROMETHEUS_HOST");
+        let port = self.get_with("OTEL_EXPORTER_PROMETHEUS_PORT", port)?;
+        Ok(ScrapeAddress::standard(host, port))
+    }
+
+    fn standard_metrics(&self) -> Result<MetricsLayer, ConfigError> {
+        let temporality = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
+        Ok(MetricsLayer {
+            interval: self
+                .get_with("OTEL_METRIC_EXPORT_INTERVAL", milliseconds)?
+                .map(MetricInterval::clamped),
+            // The specification takes it in any case.
+            temporality: self.get_with(temporality, |text| text.to_lowercase().parse())?,
         })
     }
 

@@ -20,12 +20,6 @@ pub enum ConfigError {
     File { path: PathBuf, problem: String },
     #[error("{path}: cannot be read: {source}; give the path of a YAML file to --config", path = path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("{name}: `{value}` is not available in this version; allowed: {allowed}")]
-    NotAvailable {
-        name: &'static str,
-        value: String,
-        allowed: &'static str,
-    },
     #[error("{0}")]
     Contradiction(String),
 }

@@ -1,14 +1,17 @@
 //! What one source (flags, environment, file) says: the form of the configuration file, every key optional.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{
-    otlp::OtlpLayer,
+    otlp::{Exporter, OtlpLayer},
+    prometheus::ScrapeAddress,
     value::{
-        BatchSize, Glob, Grace, LogFilter, LogFormat, Mode, QueueCapacity, Sampling, ScheduleDelay,
-        Threshold, WithoutContext,
+        BatchSize, Budget, ByteSize, Glob, Grace, LogFilter, LogFormat, MetricInterval, Mode,
+        QueueCapacity, Sampling, ScheduleDelay, Threshold, WithoutContext,
     },
 };
+
+use crate::{export::otlp::Temporality, model::binary::GoMinor};
 
 /// A source that wins over another.
 pub trait Over {
@@ -67,6 +70,8 @@ layer! {
         pub detection: DetectionLayer,
         pub targets: TargetsLayer,
         pub spans: SpansLayer,
+        pub metrics: MetricsLayer,
+        pub prometheus: PrometheusLayer,
         pub export: ExportLayer,
         pub shutdown: ShutdownLayer,
         pub resource: ResourceLayer,
@@ -79,6 +84,8 @@ layer! {
         pub threshold: Option<Threshold>,
         pub mode: Option<Mode>,
         pub sampling: Option<Sampling>,
+        pub budget: Option<Budget>,
+        pub assume_go: Option<GoMinor>,
     }
 }
 
@@ -97,10 +104,37 @@ layer! {
 }
 
 layer! {
+    pub struct MetricsLayer {
+        pub interval: Option<MetricInterval>,
+        pub temporality: Option<Temporality>,
+    }
+}
+
+layer! {
+    pub struct PrometheusLayer {
+        pub listen: Option<ScrapeAddress>,
+    }
+}
+
+layer! {
     pub struct ExportLayer {
+        pub signals: SignalsLayer,
         pub otlp: OtlpLayer,
         pub traces: OtlpLayer,
+        pub logs: OtlpLayer,
+        pub metrics: OtlpLayer,
+        pub profiles: OtlpLayer,
         pub queue: QueueLayer,
+    }
+}
+
+layer! {
+    /// Which signals are exported.
+    pub struct SignalsLayer {
+        pub traces: Option<Exporter>,
+        pub logs: Option<Exporter>,
+        pub metrics: Option<Exporter>,
+        pub profiles: Option<Exporter>,
     }
 }
 
@@ -109,6 +143,8 @@ layer! {
         pub capacity: Option<QueueCapacity>,
         pub batch_size: Option<BatchSize>,
         pub schedule_delay: Option<ScheduleDelay>,
+        pub directory: Option<PathBuf>,
+        pub directory_limit: Option<ByteSize>,
     }
 }
 

@@ -5,33 +5,48 @@
 pub mod environment;
 pub mod error;
 pub mod file;
+mod go_release;
 pub mod layer;
 pub mod otlp;
 mod print;
+pub mod prometheus;
 pub mod record;
 mod scalar;
 pub mod value;
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 pub use self::{
     environment::Environment,
     error::ConfigError,
     layer::Layer,
-    record::{RecordOptions, RecordTargets},
+    record::{CorrelateOptions, RecordOptions, RecordTargets, ReportOptions, TopOptions},
 };
 use self::{
     layer::{DetectionLayer, LogLayer, Over, QueueLayer, TargetsLayer},
-    otlp::Otlp,
+    otlp::{Exporter, Otlp},
+    prometheus::ScrapeAddress,
     value::{
-        BatchSize, Glob, Grace, LogFilter, LogFormat, Mode, QueueCapacity, Sampling, ScheduleDelay,
-        Threshold, WithoutContext,
+        BatchSize, Budget, ByteSize, Glob, Grace, LogFilter, LogFormat, MetricInterval, Mode,
+        QueueCapacity, Sampling, ScheduleDelay, Threshold, WithoutContext,
     },
 };
-use crate::export::otlp::{Settings, TlsFiles};
+use crate::{
+    export::otlp::{
+        ExportSettings, MetricSettings, Settings, SpillSettings, Temporality, TlsFiles,
+    },
+    model::binary::GoMinor,
+};
 
 /// How long a batch is tried again before it is given up: as the Collector's exporters do.
 const RETRY_LIMIT: Duration = Duration::from_secs(300);
+
+/// Collections of metrics that wait for their export.
+const COLLECTIONS: usize = 8;
 
 /// The effective configuration of `slowmap run`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +55,11 @@ pub struct Config {
     pub targets: Targets,
     pub without_context: WithoutContext,
     pub traces: Otlp,
+    pub logs: Otlp,
+    pub metrics: Metrics,
+    /// Where metrics can be scraped.
+    pub prometheus: ScrapeAddress,
+    pub profiles: Otlp,
     pub queue: Queue,
     /// How long is taken to send what is left, at the end.
     pub grace: Grace,
@@ -54,6 +74,10 @@ pub struct Detection {
     pub mode: Mode,
     /// Percent; only for `sampled`.
     pub sampling: Sampling,
+    /// What the probes may cost each target.
+    pub budget: Budget,
+    /// What executables are taken for whose release is not known.
+    pub assume_go: Option<GoMinor>,
 }
 
 /// Which Go processes are looked at: those that either list names, all where both are empty.
@@ -69,12 +93,22 @@ impl Targets {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metrics {
+    pub otlp: Otlp,
+    pub interval: MetricInterval,
+    pub temporality: Temporality,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
     /// In slow writes.
     pub capacity: QueueCapacity,
     pub batch_size: BatchSize,
     pub schedule_delay: ScheduleDelay,
+    /// Where writes wait whose endpoint is down.
+    pub directory: Option<PathBuf>,
+    pub directory_limit: ByteSize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,14 +137,36 @@ impl Config {
     fn from_layers(layers: impl IntoIterator<Item = Layer>) -> Result<Self, ConfigError> {
         let layer = layers
             .into_iter()
-            .map(with_complete_traces)
+            .map(with_complete_signals)
             .reduce(Over::over)
             .unwrap_or_default();
+        let signals = layer.export.signals;
+        let on = |chosen: Option<Exporter>| chosen.unwrap_or(Exporter::Otlp);
         Ok(Self {
-            detection: Detection::try_from(layer.detection)?,
+            detection: layer.detection.into(),
             targets: Targets::try_from(layer.targets)?,
             without_context: layer.spans.without_context.unwrap_or_default(),
-            traces: Otlp::traces(layer.export.traces)?,
+            traces: Otlp::new(on(signals.traces), layer.export.traces, otlp::TRACES_PATH)?,
+            logs: Otlp::new(on(signals.logs), layer.export.logs, otlp::LOGS_PATH)?,
+            metrics: Metrics {
+                otlp: Otlp::new(
+                    on(signals.metrics),
+                    layer.export.metrics,
+                    otlp::METRICS_PATH,
+                )?,
+                interval: layer
+                    .metrics
+                    .interval
+                    .unwrap_or(const { MetricInterval::from_micros(60_000_000) }),
+                temporality: layer.metrics.temporality.unwrap_or_default(),
+            },
+            prometheus: layer.prometheus.listen.unwrap_or_default(),
+            profiles: Otlp::new(
+                // In development: few endpoints take them.
+                signals.profiles.unwrap_or(Exporter::None),
+                layer.export.profiles,
+                otlp::PROFILES_PATH,
+            )?,
             queue: layer.export.queue.into(),
             grace: layer
                 .shutdown
@@ -121,32 +177,73 @@ impl Config {
         })
     }
 
-    /// What the trace exporter has to be told.
-    pub fn trace_settings(&self) -> Settings {
-        Settings {
-            endpoint: self.traces.endpoint.clone(),
-            protocol: self.traces.protocol,
-            headers: self.traces.headers.clone(),
-            compression: self.traces.compression,
-            timeout: self.traces.timeout.get(),
+    /// What the exporters have to be told.
+    pub fn export_settings(&self) -> ExportSettings {
+        ExportSettings {
+            traces: self.settings_of(&self.traces),
+            logs: self.settings_of(&self.logs),
+            metrics: self.metric_settings(),
+            profiles: self.settings_of(&self.profiles),
+            spill: self.spill_settings(),
+            scraped: self.prometheus.0.is_some(),
+            roots: self.without_context == WithoutContext::Root,
+        }
+    }
+
+    fn spill_settings(&self) -> Option<SpillSettings> {
+        let directory = self.queue.directory.clone()?;
+        let limit = self.queue.directory_limit.get();
+        Some(SpillSettings { directory, limit })
+    }
+
+    fn metric_settings(&self) -> Option<MetricSettings> {
+        let export = self.settings_of(&self.metrics.otlp)?;
+        Some(MetricSettings {
+            export: Settings {
+                queue_capacity: COLLECTIONS,
+                batch_size: 1,
+                schedule_delay: Duration::ZERO,
+                ..export
+            },
+            temporality: self.metrics.temporality,
+            resource: self.resource.clone(),
+        })
+    }
+
+    /// `None`: the signal is off.
+    fn settings_of(&self, signal: &Otlp) -> Option<Settings> {
+        (signal.exporter == Exporter::Otlp).then(|| Settings {
+            endpoint: signal.endpoint.clone(),
+            protocol: signal.protocol,
+            headers: signal.headers.clone(),
+            compression: signal.compression,
+            timeout: signal.timeout.get(),
             tls: TlsFiles {
-                certificate: self.traces.certificate.clone(),
-                client_certificate: self.traces.client_certificate.clone(),
-                client_key: self.traces.client_key.clone(),
+                certificate: signal.certificate.clone(),
+                client_certificate: signal.client_certificate.clone(),
+                client_key: signal.client_key.clone(),
             },
             queue_capacity: self.queue.capacity.get(),
             batch_size: self.queue.batch_size.get(),
             schedule_delay: self.queue.schedule_delay.get(),
             retry_limit: RETRY_LIMIT,
             grace: self.grace.get(),
-            roots: self.without_context == WithoutContext::Root,
-        }
+        })
     }
 }
 
-/// Within a source, a key for traces wins over one for all signals; between sources, the source decides.
-fn with_complete_traces(mut layer: Layer) -> Layer {
-    layer.export.traces = layer.export.traces.completed_by(&layer.export.otlp);
+/// Within a source, a key for one signal wins over one for all; between sources, the source decides.
+fn with_complete_signals(mut layer: Layer) -> Layer {
+    let export = &mut layer.export;
+    let signals = [
+        &mut export.traces,
+        &mut export.logs,
+        &mut export.metrics,
+        &mut export.profiles,
+    ];
+    for signal in signals {
+        *signal = std::mem::take(signal).completed_by(&export.otlp);
+    }
     layer
 }
 
@@ -158,26 +255,17 @@ fn resource(attributes: Option<BTreeMap<String, String>>) -> BTreeMap<String, St
     attributes
 }
 
-impl TryFrom<DetectionLayer> for Detection {
-    type Error = ConfigError;
-
-    fn try_from(layer: DetectionLayer) -> Result<Self, ConfigError> {
-        let mode = layer.mode.unwrap_or_default();
-        if mode != Mode::Slowpath {
-            let (name, allowed) = ("detection.mode", "slowpath");
-            return Err(ConfigError::NotAvailable {
-                name,
-                value: mode.to_string(),
-                allowed,
-            });
-        }
-        Ok(Self {
+impl From<DetectionLayer> for Detection {
+    fn from(layer: DetectionLayer) -> Self {
+        Self {
             threshold: layer
                 .threshold
                 .unwrap_or(const { Threshold::from_micros(100) }),
-            mode,
+            mode: layer.mode.unwrap_or_default(),
             sampling: layer.sampling.unwrap_or(const { Sampling::new(100) }),
-        })
+            budget: layer.budget.unwrap_or_default(),
+            assume_go: layer.assume_go,
+        }
     }
 }
 
@@ -211,6 +299,8 @@ impl From<QueueLayer> for Queue {
             schedule_delay: layer
                 .schedule_delay
                 .unwrap_or(const { ScheduleDelay::from_micros(500_000) }),
+            directory: layer.directory,
+            directory_limit: layer.directory_limit.unwrap_or_default(),
         }
     }
 }

@@ -12,14 +12,28 @@ use super::{
     layer::{Over, layer},
     value::{Refused, Timeout, words},
 };
-use crate::export::otlp::{Compression, Headers, Protocol};
+use crate::export::otlp::{Compression, Headers, Protocol, Temporality};
 
 words!(Protocol { Grpc = "grpc", HttpProtobuf = "http/protobuf" });
+words!(Temporality { Cumulative = "cumulative", Delta = "delta", LowMemory = "lowmemory" });
 words!(Compression { None = "none", Gzip = "gzip", Zstd = "zstd" });
 
 /// The port registered for OTLP over HTTP.
 const HTTP_PORT: u16 = 4318;
-const TRACES_PATH: &str = "v1/traces";
+
+/// Whether a signal is exported, in the words of `OTEL_TRACES_EXPORTER` and its like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exporter {
+    Otlp,
+    None,
+}
+words!(Exporter { Otlp = "otlp", None = "none" });
+
+/// The paths of the signals over HTTP.
+pub const TRACES_PATH: &str = "v1/traces";
+pub const LOGS_PATH: &str = "v1/logs";
+pub const METRICS_PATH: &str = "v1/metrics";
+pub const PROFILES_PATH: &str = "v1development/profiles";
 
 /// Where a signal goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,9 +150,10 @@ impl OtlpLayer {
     }
 }
 
-/// How traces are exported.
+/// How a signal is exported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Otlp {
+    pub exporter: Exporter,
     /// With the signal's path where the protocol has one.
     pub endpoint: Url,
     pub protocol: Protocol,
@@ -151,19 +166,22 @@ pub struct Otlp {
 }
 
 impl Otlp {
+    /// `path`: of the signal, over HTTP.
+    ///
     /// # Errors
     /// A client certificate without its key, or a key without its certificate.
-    pub fn traces(layer: OtlpLayer) -> Result<Self, ConfigError> {
+    pub fn new(exporter: Exporter, layer: OtlpLayer, path: &str) -> Result<Self, ConfigError> {
         if layer.client_certificate.is_some() != layer.client_key.is_some() {
             return Err(ConfigError::Contradiction(
-                "client_certificate and client_key belong together; give both or neither".into(),
+                "client_certificate (OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE) and client_key (OTEL_EXPORTER_OTLP_CLIENT_KEY) belong together; give both or neither".into(),
             ));
         }
         let protocol = layer
             .protocol
             .unwrap_or_else(|| likely_protocol(layer.endpoint.as_ref()));
         Ok(Self {
-            endpoint: traces_endpoint(layer.endpoint, protocol),
+            exporter,
+            endpoint: signal_endpoint(layer.endpoint, protocol, path),
             protocol,
             headers: layer.headers.unwrap_or_default(),
             compression: layer.compression.unwrap_or(Compression::None),
@@ -187,7 +205,7 @@ fn likely_protocol(endpoint: Option<&Endpoint>) -> Protocol {
     }
 }
 
-fn traces_endpoint(endpoint: Option<Endpoint>, protocol: Protocol) -> Url {
+fn signal_endpoint(endpoint: Option<Endpoint>, protocol: Protocol, path: &str) -> Url {
     let default = match protocol {
         Protocol::Grpc => "http://localhost:4317",
         Protocol::HttpProtobuf => "http://localhost:4318",
@@ -199,7 +217,7 @@ fn traces_endpoint(endpoint: Option<Endpoint>, protocol: Protocol) -> Url {
     let mut url = endpoint.url;
     if endpoint.shared && protocol == Protocol::HttpProtobuf {
         let base = url.path().trim_end_matches('/').to_owned();
-        url.set_path(&format!("{base}/{TRACES_PATH}"));
+        url.set_path(&format!("{base}/{path}"));
     }
     url
 }

@@ -3,8 +3,8 @@
 use super::{
     Config,
     layer::{
-        DetectionLayer, ExportLayer, Layer, LogLayer, QueueLayer, ResourceLayer, ShutdownLayer,
-        SpansLayer, TargetsLayer,
+        DetectionLayer, ExportLayer, Layer, LogLayer, MetricsLayer, PrometheusLayer, QueueLayer,
+        ResourceLayer, ShutdownLayer, SignalsLayer, SpansLayer, TargetsLayer,
     },
     otlp::{Endpoint, Otlp, OtlpLayer},
 };
@@ -23,6 +23,8 @@ impl From<&Config> for Layer {
                 threshold: Some(config.detection.threshold),
                 mode: Some(config.detection.mode),
                 sampling: Some(config.detection.sampling),
+                budget: Some(config.detection.budget),
+                assume_go: config.detection.assume_go,
             },
             targets: TargetsLayer {
                 executables: Some(config.targets.executables.clone()),
@@ -32,13 +34,31 @@ impl From<&Config> for Layer {
             spans: SpansLayer {
                 without_context: Some(config.without_context),
             },
+            metrics: MetricsLayer {
+                interval: Some(config.metrics.interval),
+                temporality: Some(config.metrics.temporality),
+            },
+            prometheus: PrometheusLayer {
+                listen: Some(config.prometheus.clone()),
+            },
             export: ExportLayer {
+                signals: SignalsLayer {
+                    traces: Some(config.traces.exporter),
+                    logs: Some(config.logs.exporter),
+                    metrics: Some(config.metrics.otlp.exporter),
+                    profiles: Some(config.profiles.exporter),
+                },
                 otlp: OtlpLayer::default(),
                 traces: OtlpLayer::from(&config.traces),
+                logs: OtlpLayer::from(&config.logs),
+                metrics: OtlpLayer::from(&config.metrics.otlp),
+                profiles: OtlpLayer::from(&config.profiles),
                 queue: QueueLayer {
                     capacity: Some(config.queue.capacity),
                     batch_size: Some(config.queue.batch_size),
                     schedule_delay: Some(config.queue.schedule_delay),
+                    directory: config.queue.directory.clone(),
+                    directory_limit: Some(config.queue.directory_limit),
                 },
             },
             shutdown: ShutdownLayer {
@@ -56,19 +76,19 @@ impl From<&Config> for Layer {
 }
 
 impl From<&Otlp> for OtlpLayer {
-    fn from(traces: &Otlp) -> Self {
+    fn from(signal: &Otlp) -> Self {
         OtlpLayer {
             endpoint: Some(Endpoint {
-                url: traces.endpoint.clone(),
+                url: signal.endpoint.clone(),
                 shared: false,
             }),
-            protocol: Some(traces.protocol),
-            headers: Some(traces.headers.clone()),
-            compression: Some(traces.compression),
-            timeout: Some(traces.timeout),
-            certificate: traces.certificate.clone(),
-            client_certificate: traces.client_certificate.clone(),
-            client_key: traces.client_key.clone(),
+            protocol: Some(signal.protocol),
+            headers: Some(signal.headers.clone()),
+            compression: Some(signal.compression),
+            timeout: Some(signal.timeout),
+            certificate: signal.certificate.clone(),
+            client_certificate: signal.client_certificate.clone(),
+            client_key: signal.client_key.clone(),
         }
     }
 }

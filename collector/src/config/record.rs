@@ -2,10 +2,12 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
+use crate::{explain::Unit, query::ServerUrl, report::TraceUrl};
+
 use super::{
     ConfigError, Detection, Environment, Layer,
     layer::{DetectionLayer, Over},
-    value::{Glob, Mode, RecordingDuration, Sampling, Threshold},
+    value::{Glob, RecordingDuration, SeriesInterval, Threshold, Tolerance},
 };
 
 /// Which processes are recorded.
@@ -18,16 +20,84 @@ pub enum RecordTargets {
     Command(Vec<OsString>),
 }
 
+impl RecordTargets {
+    /// Of those that run: named ones, or all.
+    pub fn running(pids: &[u32], executables: &[Glob]) -> Self {
+        if !pids.is_empty() {
+            Self::Pids(pids.to_vec())
+        } else if !executables.is_empty() {
+            Self::Executables(executables.to_vec())
+        } else {
+            Self::All
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordOptions {
     pub targets: RecordTargets,
     pub duration: RecordingDuration,
-    pub threshold: Threshold,
-    pub mode: Mode,
-    /// Percent; only for `sampled`.
-    pub sampling: Sampling,
+    pub detection: Detection,
     /// The directory of the recording.
     pub output: PathBuf,
+    /// Where the page links traces to.
+    pub trace_url: Option<TraceUrl>,
+}
+
+/// What `slowmap report` goes by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportOptions {
+    pub directory: PathBuf,
+    /// A recording from after a change.
+    pub compare: Option<PathBuf>,
+    pub trace_url: Option<TraceUrl>,
+}
+
+/// What `slowmap top` goes by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopOptions {
+    pub targets: RecordTargets,
+    pub detection: Detection,
+    /// What is seen is recorded besides; its duration does not count.
+    pub recording: Option<RecordOptions>,
+}
+
+impl TopOptions {
+    /// Flags win over `SLOWMAP_*`.
+    ///
+    /// # Errors
+    /// A variable or a flag has a value that is not allowed.
+    pub fn load(
+        targets: RecordTargets,
+        detection: DetectionLayer,
+        output: Option<PathBuf>,
+        environment: &Environment,
+    ) -> Result<Self, ConfigError> {
+        let output_or_none = output.clone().unwrap_or_default();
+        let options =
+            RecordOptions::load(targets, detection, None, output_or_none, None, environment)?;
+        Ok(Self {
+            targets: options.targets.clone(),
+            detection: options.detection,
+            recording: output.is_some().then_some(options),
+        })
+    }
+}
+
+/// What `slowmap correlate` goes by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CorrelateOptions {
+    pub directory: PathBuf,
+    pub prometheus: ServerUrl,
+    pub query: String,
+    /// Which of the recording's services; `None`: that which the series' labels name.
+    pub service: Option<String>,
+    pub unit: Unit,
+    /// Where spikes begin; `None`: the series says.
+    pub above: Option<Threshold>,
+    pub step: Option<SeriesInterval>,
+    pub scrape_interval: Option<SeriesInterval>,
+    pub window: Tolerance,
 }
 
 impl RecordOptions {
@@ -40,25 +110,21 @@ impl RecordOptions {
         detection: DetectionLayer,
         duration: Option<RecordingDuration>,
         output: PathBuf,
+        trace_url: Option<TraceUrl>,
         environment: &Environment,
     ) -> Result<Self, ConfigError> {
         let flags = Layer {
             detection,
             ..Layer::default()
         };
-        let Detection {
-            threshold,
-            mode,
-            sampling,
-        } = flags.over(environment.slowmap()?).detection.try_into()?;
+        let detection = flags.over(environment.slowmap()?).detection.into();
         let duration = duration.unwrap_or(const { RecordingDuration::from_micros(30_000_000) });
         Ok(Self {
             targets,
             duration,
-            threshold,
-            mode,
-            sampling,
+            detection,
             output,
+            trace_url,
         })
     }
 }

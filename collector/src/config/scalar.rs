@@ -74,19 +74,29 @@ macro_rules! scalars {
 }
 
 use super::value::{
-    BoundedCount, BoundedDuration, Glob, LogFilter, LogFormat, Mode, WithoutContext,
+    BoundedCount, BoundedDuration, Budget, ByteSize, Glob, LogFilter, LogFormat, Mode,
+    WithoutContext,
 };
-use crate::export::otlp::{Compression, Protocol};
+use crate::{
+    export::otlp::{Compression, Protocol, Temporality},
+    model::binary::GoMinor,
+};
 
 scalars!(
     [] Mode,
+    [] Budget,
+    [] ByteSize,
+    [] GoMinor,
     [] WithoutContext,
     [] LogFormat,
     [] LogFilter,
     [] Glob,
     [] Protocol,
     [] Compression,
+    [] Temporality,
     [] super::otlp::Endpoint,
+    [] super::otlp::Exporter,
+    [] super::prometheus::ScrapeAddress,
     [const MIN: u64, const MAX: u64] BoundedDuration<MIN, MAX>,
     [const MIN: usize, const MAX: usize] BoundedCount<MIN, MAX>,
 );

@@ -73,6 +73,12 @@ pub type Timeout = BoundedDuration<1_000, 600_000_000>;
 pub type ScheduleDelay = BoundedDuration<1_000, 1_000_000>;
 /// How long the queue is flushed at the end.
 pub type Grace = BoundedDuration<0, 600_000_000>;
+/// How often metrics are sent.
+pub type MetricInterval = BoundedDuration<100_000, 3_600_000_000>;
+/// From sample to sample of a series, and from scrape to scrape.
+pub type SeriesInterval = BoundedDuration<1_000, 86_400_000_000>;
+/// By how much times may be off.
+pub type Tolerance = BoundedDuration<0, 3_600_000_000>;
 /// How long a recording lasts.
 pub type RecordingDuration = BoundedDuration<100_000, 86_400_000_000>;
 
@@ -169,6 +175,102 @@ impl<const MIN: usize, const MAX: usize> fmt::Display for BoundedCount<MIN, MAX>
     }
 }
 
+/// Bytes, as a whole number of KiB, MiB or GiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByteSize(u64);
+
+impl Default for ByteSize {
+    fn default() -> Self {
+        Self(256 << 20)
+    }
+}
+
+impl ByteSize {
+    const UNITS: [(&str, u32); 3] = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    const ALLOWED: std::ops::RangeInclusive<u64> = 64 << 10..=1 << 40;
+
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl FromStr for ByteSize {
+    type Err = Refused;
+
+    fn from_str(text: &str) -> Result<Self, Refused> {
+        let of = |(unit, shift): (&str, u32)| {
+            let number: u64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
+            number.checked_mul(1 << shift)
+        };
+        let bytes = Self::UNITS.into_iter().find_map(of);
+        bytes
+            .filter(|bytes| Self::ALLOWED.contains(bytes))
+            .map(Self)
+            .ok_or_else(|| {
+                Refused("a whole number with a unit (KiB, MiB, GiB), from 64KiB to 1024GiB".into())
+            })
+    }
+}
+
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = |(_, shift): &(&str, u32)| self.0.trailing_zeros() >= *shift;
+        let units = Self::UNITS.into_iter();
+        let (unit, shift) = units.clone().find(whole).unwrap_or(("KiB", 10));
+        write!(f, "{}{unit}", self.0 >> shift)
+    }
+}
+
+/// What probes may cost a target: percent of the CPU time that it uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    parts_per_million: u32,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            parts_per_million: 10_000,
+        }
+    }
+}
+
+impl Budget {
+    /// In parts per million.
+    const ALLOWED: std::ops::RangeInclusive<u32> = 1_000..=1_000_000;
+
+    pub fn percent(self) -> f64 {
+        f64::from(self.parts_per_million) / 10_000.0
+    }
+
+    /// As a part of one.
+    pub fn share(self) -> f64 {
+        f64::from(self.parts_per_million) / 1_000_000.0
+    }
+}
+
+impl FromStr for Budget {
+    type Err = Refused;
+
+    fn from_str(text: &str) -> Result<Self, Refused> {
+        let percent: Option<f64> = text.parse().ok();
+        // Out of range or not a number: the nearest end, or 0, neither of which is let through by mistake.
+        let parts = percent.map(|percent| (percent * 10_000.0).round() as u32);
+        match parts {
+            Some(parts_per_million) if Self::ALLOWED.contains(&parts_per_million) => {
+                Ok(Self { parts_per_million })
+            }
+            _ => Err(Refused("percent, from 0.1 to 100".into())),
+        }
+    }
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.percent().fmt(f)
+    }
+}
+
 /// A pattern for the path of an executable, e.g. `/srv/*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glob(pub glob::Pattern);
@@ -260,6 +362,41 @@ mod tests {
             "0".parse::<Grace>().is_err(),
             "a bare zero has no unit either"
         );
+    }
+
+    #[test]
+    fn a_budget_is_a_part_of_the_targets_time_and_never_nothing() {
+        let share = |text: &str| text.parse::<Budget>().map(Budget::share);
+        assert_eq!(share("1"), Ok(0.01));
+        assert_eq!(share("0.5"), Ok(0.005));
+        assert_eq!(share("100"), Ok(1.0));
+        for refused in ["0", "0.09", "-1", "100.1", "1e9", "NaN", "inf", "", "1ms"] {
+            let message = share(refused).unwrap_err().to_string();
+            assert!(message.contains("from 0.1 to 100"), "{refused}: {message}");
+        }
+        for text in ["1", "0.5", "2.25"] {
+            assert_eq!(text.parse::<Budget>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_size_has_a_unit_and_is_written_as_it_can_be_read() {
+        for text in ["64KiB", "1MiB", "1536KiB", "3GiB"] {
+            assert_eq!(text.parse::<ByteSize>().unwrap().to_string(), text);
+        }
+        assert_eq!("2 MiB".parse::<ByteSize>().unwrap().get(), 2 << 20);
+        for refused in [
+            "64",
+            "63KiB",
+            "1025GiB",
+            "-1MiB",
+            "1MB",
+            "99999999999999999999GiB",
+            "",
+        ] {
+            let message = refused.parse::<ByteSize>().unwrap_err().to_string();
+            assert!(message.contains("from 64KiB"), "{refused}: {message}");
+        }
     }
 
     #[test]

@@ -1,22 +1,28 @@
 //! Which processes: a [`Selector`] goes in; [`GoProcess`](crate::model::process::GoProcess) values come out,
 //! with a reason for every process that was passed over. [`Watcher`] says afterwards what started and ended.
 //!
-//! Reads `/proc` and nothing else. Never opens an executable to see whether it is Go (`inspect` does), never
+//! Reads `/proc` and CPU clocks, nothing else. Never opens an executable to see whether it is Go (`inspect` does), never
 //! fails because of one process: what cannot be read is a reason.
 
 mod container;
 mod content;
+mod cpu_time;
 mod environment;
 mod namespace;
+mod page_faults;
 mod passed_over;
 mod process;
+mod restarts;
 mod selector;
 mod watcher;
 
 pub use self::{
+    cpu_time::cpu_time,
     namespace::{PidNamespace, own_pid_namespace, target_tid, thread_ids},
+    page_faults::page_faults,
     passed_over::{PassedOver, Reason},
     process::executable_link,
+    restarts::Restarts,
     selector::{Scan, Selector},
     watcher::{Changes, Watcher},
 };

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use caps::{CapSet, Capability};
 use procfs::ProcError;
 
 use crate::model::{process::Pid, text::printable};
@@ -16,6 +17,11 @@ pub struct PassedOver {
 }
 
 impl PassedOver {
+    /// The reason names the privilege.
+    pub fn lacks_privileges(&self) -> bool {
+        matches!(self.reason, Reason::NotPermitted { .. })
+    }
+
     pub(super) fn name(&self) -> String {
         match &self.executable {
             Some(executable) => format!("process {} ({executable})", self.pid),
@@ -48,16 +54,31 @@ impl Reason {
     /// What failing to read `what` means for the process.
     pub(super) fn from_error(what: &'static str, error: &ProcError) -> Self {
         match error {
-            ProcError::PermissionDenied(_) => Self::NotPermitted { what },
+            ProcError::PermissionDenied(_) => Self::denied(what),
             ProcError::NotFound(_) => Self::Gone,
             ProcError::Io(error, _) if error.raw_os_error() == Some(libc::ESRCH) => Self::Gone,
             ProcError::Io(error, _) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-                Self::NotPermitted { what }
+                Self::denied(what)
             }
             error => Self::Unreadable {
                 what,
                 error: printable(&error.to_string()).into_owned(),
             },
+        }
+    }
+
+    /// With the capabilities held it is something else that protects the process, a security module for example:
+    /// no more privileges would help, so none are asked for.
+    fn denied(what: &'static str) -> Self {
+        let held = caps::read(None, CapSet::Effective).unwrap_or_default();
+        let reads_all = held.contains(&Capability::CAP_DAC_READ_SEARCH)
+            || held.contains(&Capability::CAP_DAC_OVERRIDE);
+        if !(held.contains(&Capability::CAP_SYS_PTRACE) && reads_all) {
+            return Self::NotPermitted { what };
+        }
+        Self::Unreadable {
+            what,
+            error: "permission denied, although all capabilities for it are held".to_owned(),
         }
     }
 }
@@ -74,7 +95,7 @@ impl fmt::Display for Reason {
             Self::NotPermitted { what } => {
                 write!(
                     f,
-                    "reading its {what} is not permitted; that takes CAP_SYS_PTRACE"
+                    "reading its {what} is not permitted; that takes CAP_SYS_PTRACE, and CAP_DAC_READ_SEARCH of another user"
                 )
             }
             Self::Gone => f.write_str("ended while it was looked at"),

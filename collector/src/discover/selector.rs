@@ -56,10 +56,19 @@ impl Selector {
         Ok(scan)
     }
 
+    /// Whether a process has to be looked at to know if it is asked for.
+    pub(super) fn covers(&self, pid: Pid) -> bool {
+        self.looks_at_all() || self.pids.contains(&pid)
+    }
+
+    fn looks_at_all(&self) -> bool {
+        self.all || !self.executables.is_empty()
+    }
+
     /// The pids to look at, ascending, each once.
     pub(super) fn pids(&self) -> Result<Vec<Pid>, DiscoverError> {
         let mut pids = self.pids.clone();
-        if self.all || !self.executables.is_empty() {
+        if self.looks_at_all() {
             pids.extend(list()?);
         }
         pids.sort_unstable();
@@ -141,6 +150,11 @@ fn list() -> Result<Vec<Pid>, DiscoverError> {
 const NAMED: usize = 3;
 
 impl Scan {
+    /// Whether a process was passed over for want of a privilege, which the reason names.
+    pub fn lacks_privileges(&self) -> bool {
+        self.passed_over.iter().any(PassedOver::lacks_privileges)
+    }
+
     /// One line for the user who got nothing: what was looked at, and why it was passed over.
     pub fn explain(&self) -> String {
         let mut by_reason: BTreeMap<&Reason, Vec<&PassedOver>> = BTreeMap::new();
@@ -240,7 +254,8 @@ mod tests {
         assert_eq!(
             scan.explain(),
             "looked at 4 processes; 2 passed over: a kernel thread; 1 passed over: its executable was not \
-             asked for; process 41: reading its executable is not permitted; that takes CAP_SYS_PTRACE"
+             asked for; process 41: reading its executable is not permitted; that takes CAP_SYS_PTRACE, \
+             and CAP_DAC_READ_SEARCH of another user"
         );
     }
 }

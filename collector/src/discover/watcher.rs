@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     DiscoverError,
-    passed_over::PassedOver,
+    passed_over::{PassedOver, Reason},
     process::{Identity, identify, open},
     selector::{Selector, Verdict},
 };
@@ -62,6 +62,25 @@ impl Watcher {
         changes.exited.extend(ended);
         changes.exited.sort_unstable();
         Ok(changes)
+    }
+
+    /// The same of these alone, as far as they are selected at all: what else there was is taken to be there still.
+    pub fn changes_of(&mut self, pids: impl IntoIterator<Item = Pid>) -> Changes {
+        let mut changes = Changes::default();
+        for pid in pids {
+            if self.selector.covers(pid) {
+                let before = self.known.remove(&pid);
+                self.look(pid, before, &mut changes);
+            }
+        }
+        let is_gone = |process: &PassedOver| process.reason == Reason::NoSuchProcess;
+        for process in changes
+            .passed_over
+            .extract_if(.., |process| is_gone(process))
+        {
+            self.known.remove(&process.pid);
+        }
+        changes
     }
 
     fn look(&mut self, pid: Pid, before: Option<Known>, changes: &mut Changes) {

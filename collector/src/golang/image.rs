@@ -2,7 +2,7 @@
 
 use std::{fmt, fs::File, io, path::Path};
 
-use memmap2::Mmap;
+use memmap2::{Mmap, UncheckedAdvice};
 
 use crate::model::binary::{FileOffset, Segment, VirtualAddress};
 
@@ -101,6 +101,11 @@ impl Image {
         &self.relocations
     }
 
+    /// Lets go of the memory that reading it took; what is read again comes from the file again.
+    pub fn forget_pages(&self) {
+        self.bytes.forget_pages();
+    }
+
     /// Whether the file still is what was mapped. Reading a mapping whose file was cut short kills the reader
     /// (`SIGBUS`), so ask before reading an image that was opened a while ago.
     pub fn is_unchanged(&self) -> bool {
@@ -165,6 +170,14 @@ impl FileBytes {
         match self {
             Self::Owned(bytes) => bytes,
             Self::Mapped { map, .. } => map,
+        }
+    }
+
+    fn forget_pages(&self) {
+        if let Self::Mapped { map, .. } = self {
+            // SAFETY: the mapping is of a file and never written to, so its pages can be had again.
+            // Where the kernel does not take the advice, the pages stay.
+            let _ = unsafe { map.unchecked_advise(UncheckedAdvice::DontNeed) };
         }
     }
 

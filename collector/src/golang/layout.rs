@@ -7,24 +7,26 @@ use serde::Deserialize;
 use crate::model::binary::{GoVersion, MapImplementation};
 
 /// A release's layout. All numbers are bytes, but magic and function id.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layout {
-    /// The minor releases that this was read from, e.g. `1.26`.
-    verified: Vec<String>,
+    /// The minor releases that this was read from, e.g. `1.26`; none: the executable's own debug information.
+    pub(super) verified: Vec<String>,
     pub pclntab_magic: u32,
-    map: MapKind,
+    pub(super) map: MapKind,
     /// The function id of compiler-generated wrappers.
     pub wrapper: u8,
     pub func: FuncLayout,
     pub inline_tree: InlineTreeLayout,
+    /// By how many bits `abi.StructField` has a field's offset shifted.
+    pub field_offset_shift: u32,
     pub abi_type: TypeLayout,
-    map_type_size: MapTypeSize,
+    pub(super) map_type_size: MapTypeSize,
     pub moduledata: ModuledataLayout,
 }
 
 /// `runtime._func`; `size` is where its table of pcdata begins.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FuncLayout {
     pub size: usize,
@@ -40,7 +42,7 @@ pub struct FuncLayout {
 }
 
 /// `runtime.inlinedCall`
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InlineTreeLayout {
     pub size: usize,
@@ -49,7 +51,7 @@ pub struct InlineTreeLayout {
 }
 
 /// `internal/abi.Type`
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TypeLayout {
     pub size: u64,
@@ -59,7 +61,7 @@ pub struct TypeLayout {
 }
 
 /// `runtime.moduledata`
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModuledataLayout {
     pub funcnametab: u64,
@@ -79,18 +81,18 @@ pub struct ModuledataLayout {
     pub itabsize: Option<u64>,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum MapKind {
+pub(super) enum MapKind {
     Hmap,
     Swiss,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct MapTypeSize {
-    hmap: Option<u64>,
-    swiss: Option<u64>,
+pub(super) struct MapTypeSize {
+    pub(super) hmap: Option<u64>,
+    pub(super) swiss: Option<u64>,
 }
 
 impl Layout {
@@ -100,6 +102,18 @@ impl Layout {
         LAYOUTS
             .iter()
             .find(|layout| layout.verified.contains(&minor))
+    }
+
+    /// The minor releases that are verified, e.g. `1.26`, oldest first.
+    pub fn releases() -> impl Iterator<Item = &'static str> {
+        LAYOUTS
+            .iter()
+            .flat_map(|layout| layout.verified.iter().map(String::as_str))
+    }
+
+    /// The newest layout that was verified.
+    pub(super) fn newest() -> Option<&'static Layout> {
+        LAYOUTS.last()
     }
 
     /// What the release builds unless an experiment says otherwise.

@@ -5,12 +5,15 @@
 //! hostile. No I/O but the mapping of the file, no knowledge of ELF or of probes. Stages may use it as they use
 //! `model`.
 
+pub mod build_id;
 pub mod buildinfo;
+pub mod derived;
 pub mod image;
 pub mod itabs;
 pub mod layout;
 pub mod moduledata;
 pub mod pclntab;
 mod scalar;
+pub mod structs;
 pub mod types;
 pub mod version;

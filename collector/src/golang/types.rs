@@ -10,22 +10,22 @@ const FLAG_EXTRA_STAR: u8 = 2;
 const FLAG_NAMED: u8 = 4;
 /// `abi.Kind`; above it, older releases keep flags in the same byte.
 const KIND_MASK: u8 = 31;
-const KIND_ARRAY: u8 = 17;
+pub(super) const KIND_ARRAY: u8 = 17;
 const KIND_CHAN: u8 = 18;
 const KIND_FUNC: u8 = 19;
 const KIND_INTERFACE: u8 = 20;
-const KIND_MAP: u8 = 21;
-const KIND_POINTER: u8 = 22;
+pub(super) const KIND_MAP: u8 = 21;
+pub(super) const KIND_POINTER: u8 = 22;
 const KIND_SLICE: u8 = 23;
-const KIND_STRUCT: u8 = 25;
+pub(super) const KIND_STRUCT: u8 = 25;
 /// More than any name that the compiler writes for a person to read.
 const MAX_NAME: u64 = 64 * 1024;
 
 /// The type descriptors of an executable.
 #[derive(Debug, Clone, Copy)]
 pub struct Types<'a> {
-    image: &'a Image,
-    layout: &'static Layout,
+    pub(super) image: &'a Image,
+    pub(super) layout: &'static Layout,
     map: MapImplementation,
     /// `moduledata.types`: what names are counted from.
     base: VirtualAddress,
@@ -47,19 +47,24 @@ impl<'a> Types<'a> {
     }
 
     /// The types of an executable that was inspected.
-    pub fn of(binary: &'a GoBinary) -> Option<Self> {
-        let layout = Layout::of(&binary.go_version)?;
-        Some(Self::new(
+    pub fn of(binary: &'a GoBinary) -> Self {
+        Self::new(
             &binary.image,
-            layout,
+            binary.layout,
             binary.map_implementation,
             binary.types,
-        ))
+        )
     }
 
     /// The name as `reflect` writes it, e.g. `map[string]*main.order`: with package names, not paths.
     pub fn name(&self, address: VirtualAddress) -> Option<&'a str> {
         self.descriptor(address)?.name()
+    }
+
+    /// The same, of a map's type; `None` for any other.
+    pub fn map_name(&self, address: VirtualAddress) -> Option<&'a str> {
+        let descriptor = self.descriptor(address)?;
+        (descriptor.kind == KIND_MAP).then(|| descriptor.name())?
     }
 
     /// The name with its package's full path, e.g. `*go.opentelemetry.io/otel/sdk/trace.recordingSpan`. A type
@@ -87,7 +92,7 @@ impl<'a> Types<'a> {
             .word_at(address, self.layout.abi_type.size.checked_add(16)?)
     }
 
-    fn descriptor(&self, address: VirtualAddress) -> Option<Descriptor<'a>> {
+    pub(super) fn descriptor(&self, address: VirtualAddress) -> Option<Descriptor<'a>> {
         let layout = &self.layout.abi_type;
         let bytes = self.image.read(address, layout.size)?;
         Some(Descriptor {
@@ -99,13 +104,14 @@ impl<'a> Types<'a> {
         })
     }
 
-    /// A name: a byte of flags, the length, the text.
     fn text(&self, offset: i32) -> Option<&'a str> {
-        let address = self
-            .base
-            .0
-            .checked_add(u64::try_from(offset).ok()?)?
-            .checked_add(1)?;
+        let address = self.base.0.checked_add(u64::try_from(offset).ok()?)?;
+        self.text_at(VirtualAddress(address))
+    }
+
+    /// A name: a byte of flags, the length, the text.
+    pub(super) fn text_at(&self, address: VirtualAddress) -> Option<&'a str> {
+        let address = address.0.checked_add(1)?;
         let bytes = self.image.read_to_segment_end(VirtualAddress(address))?;
         let (length, start) = scalar::varint(bytes)?;
         let end = start.checked_add(usize::try_from(length).ok()?)?;
@@ -114,11 +120,11 @@ impl<'a> Types<'a> {
     }
 }
 
-struct Descriptor<'a> {
+pub(super) struct Descriptor<'a> {
     types: Types<'a>,
     address: VirtualAddress,
     flags: u8,
-    kind: u8,
+    pub(super) kind: u8,
     name_offset: i32,
 }
 

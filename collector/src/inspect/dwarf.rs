@@ -11,9 +11,13 @@ use object::{Object as _, ObjectSection as _};
 /// Far more than any section of a real executable; what asks for more would only fill the memory.
 const MAX_SECTION: u64 = 2 << 30;
 
+/// Asks for a struct's size, as if it were one of its fields; no field of Go's runtime has this name.
+const SIZE: &str = "sizeof";
+
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
 
-/// Byte offsets of fields written as `runtime.g.goid`: the type's full name, then the field's. Those that are
+/// Byte offsets of fields written as `runtime.g.goid`: the type's full name, then the field's. `runtime.g.sizeof` is the
+/// type's size, and constants are written like fields of their package. Those that are
 /// not found, and all of them without (readable) debug information, are missing from the result.
 pub(super) fn field_offsets(data: &[u8], fields: &[&str]) -> BTreeMap<String, u64> {
     let mut search = Search::new(fields);
@@ -80,6 +84,9 @@ impl<'w> Search<'w> {
                 }
             }
             match entry.tag() {
+                gimli::DW_TAG_constant => {
+                    self.constant(dwarf, unit, entry);
+                }
                 gimli::DW_TAG_structure_type => {
                     inside = self.structure(dwarf, unit, entry).map(|name| (name, depth));
                 }
@@ -95,15 +102,48 @@ impl<'w> Search<'w> {
     }
 
     fn structure<'a>(
-        &self,
+        &mut self,
         dwarf: &gimli::Dwarf<Slice<'a>>,
         unit: &Unit<Slice<'a>>,
         entry: &DebuggingInformationEntry<Slice<'a>>,
     ) -> Option<&'w str> {
         let name = name_of(dwarf, unit, entry)?;
-        self.wanted
-            .get_key_value(name.as_ref())
-            .map(|(known, _)| *known)
+        let (known, _) = self.wanted.get_key_value(name.as_ref())?;
+        let known = *known;
+        let size = entry.attr_value(gimli::DW_AT_byte_size);
+        if let Some(size) = size.and_then(|size| size.udata_value()) {
+            self.find(known, SIZE, size);
+        }
+        Some(known)
+    }
+
+    fn constant<'a>(
+        &mut self,
+        dwarf: &gimli::Dwarf<Slice<'a>>,
+        unit: &Unit<Slice<'a>>,
+        entry: &DebuggingInformationEntry<Slice<'a>>,
+    ) -> Option<()> {
+        let name = name_of(dwarf, unit, entry)?;
+        let (package, constant) = name.rsplit_once('.')?;
+        let value = entry.attr_value(gimli::DW_AT_const_value)?;
+        let value = value.udata_value().or_else(|| {
+            let signed = value.sdata_value()?;
+            u64::try_from(signed).ok()
+        })?;
+        self.find(package, constant, value);
+        Some(())
+    }
+
+    /// Notes the first value of what is wanted.
+    fn find(&mut self, structure: &str, field: &str, value: u64) -> Option<()> {
+        let fields = self.wanted.get_mut(structure)?;
+        if fields.remove(field) {
+            self.found.insert(format!("{structure}.{field}"), value);
+        }
+        if fields.is_empty() {
+            self.wanted.remove(structure);
+        }
+        Some(())
     }
 
     fn member<'a>(
@@ -114,17 +154,10 @@ impl<'w> Search<'w> {
         structure: &str,
     ) -> Option<()> {
         let name = name_of(dwarf, unit, entry)?;
-        let fields = self.wanted.get_mut(structure)?;
         let offset = entry
             .attr_value(gimli::DW_AT_data_member_location)?
             .udata_value()?;
-        if fields.remove(name.as_ref()) {
-            self.found.insert(format!("{structure}.{name}"), offset);
-        }
-        if fields.is_empty() {
-            self.wanted.remove(structure);
-        }
-        Some(())
+        self.find(structure, &name, offset)
     }
 }
 

@@ -19,12 +19,29 @@ pub enum InspectError {
     UpxPacked,
     #[error("not built by Go: it has no Go build information")]
     NotGo,
+    #[error(
+        "not built by Go itself, but it has loaded {}, which was; slowmap looks into executables only",
+        library.display()
+    )]
+    GoLibrary { library: PathBuf },
     #[error("built with -buildmode={mode}; slowmap looks into executables only")]
     UnsupportedBuildMode { mode: String },
+    #[error(
+        "its Go release is hidden (the executable says {raw:?}), as garble does; built without it, it can be looked into"
+    )]
+    Obfuscated { raw: String },
     #[error("Go version {raw:?} is not a release")]
     NotARelease { raw: String },
-    #[error("Go {major}.{minor} is not in the tables (the executable says {raw:?})")]
-    UnknownGoVersion { major: u32, minor: u32, raw: String },
+    #[error(
+        "go{major}.{minor}: not verified, {} (the executable says {raw:?}); --assume-go takes it for a release that is",
+        if *.dwarf { "and its DWARF does not say enough" } else { "no DWARF" }
+    )]
+    UnknownGoVersion {
+        major: u32,
+        minor: u32,
+        raw: String,
+        dwarf: bool,
+    },
     #[error("damaged or unusual: {what} was not found where Go {go_version} puts it")]
     Malformed {
         what: &'static str,
@@ -34,4 +51,25 @@ pub enum InspectError {
     SplitText { sections: u64 },
     #[error("pid {pid}: no mapping of {} found in /proc/{pid}/maps", path.display())]
     NotMapped { pid: u32, path: PathBuf },
+}
+
+impl InspectError {
+    /// One word for it, in metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } | Self::NotMapped { .. } => "unreadable",
+            Self::NotElf | Self::NotGo => "not_go",
+            Self::UnknownGoVersion { .. } | Self::NotARelease { .. } | Self::Obfuscated { .. } => {
+                "unknown_go_version"
+            }
+            Self::WrongArchitecture { .. } => "wrong_architecture",
+            Self::NotExecutable { .. }
+            | Self::Truncated { .. }
+            | Self::UpxPacked
+            | Self::GoLibrary { .. }
+            | Self::UnsupportedBuildMode { .. }
+            | Self::Malformed { .. }
+            | Self::SplitText { .. } => "unusual_binary",
+        }
+    }
 }

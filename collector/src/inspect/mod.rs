@@ -11,13 +11,14 @@ mod functions;
 pub mod placement;
 pub mod process;
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 pub use error::InspectError;
 
 use crate::{
     golang::{
         buildinfo::BuildInfo,
+        derived,
         image::{FileBytes, Image},
         itabs,
         layout::Layout,
@@ -26,7 +27,7 @@ use crate::{
         types::Types,
         version,
     },
-    model::binary::{GoBinary, GoVersion, Itab, MapImplementation, VirtualAddress},
+    model::binary::{GoBinary, GoMinor, GoVersion, Itab, MapImplementation, VirtualAddress},
 };
 
 use elf::Elf;
@@ -34,6 +35,10 @@ use functions::{Survey, Text};
 
 /// The GOEXPERIMENT that keeps the older maps in releases that have both.
 const NO_SWISS_MAP: &str = "noswissmap";
+
+/// What garble writes in place of the release.
+/// https://github.com/burrowers/garble/blob/v0.16.0/main.go
+const HIDDEN_VERSION: &str = "unknown";
 
 /// What a plan may need of an executable.
 #[derive(Debug, Clone, Copy, Default)]
@@ -44,6 +49,8 @@ pub struct Wanted<'a> {
     pub itabs: &'a [(&'a str, &'a str)],
     /// Struct fields, e.g. `runtime.g.goid`, whose offsets are read from debug information.
     pub dwarf_fields: &'a [&'a str],
+    /// What an executable is taken for whose release no table has.
+    pub assumed: Option<GoMinor>,
 }
 
 /// Looks into the executable at `path`, which may be `/proc/PID/exe`; `display_path` is what users know it by.
@@ -66,7 +73,7 @@ pub fn inspect_bytes(
     wanted: &Wanted<'_>,
 ) -> Result<GoBinary, InspectError> {
     let file = File::read(bytes)?;
-    let go = GoParts::find(&file)?;
+    let go = GoParts::find(&file, wanted.assumed)?;
     let layout = go.layout;
     let table = Pclntab::new(
         &file.image,
@@ -102,6 +109,7 @@ pub fn inspect_bytes(
         path: display_path.to_owned(),
         build_mode: go.build.settings.get("-buildmode").cloned(),
         go_version: go.version,
+        layout,
         architecture: file.architecture,
         position_independent: file.position_independent,
         statically_linked: file.statically_linked,
@@ -173,7 +181,7 @@ struct GoParts {
 }
 
 impl GoParts {
-    fn find(file: &File) -> Result<Self, InspectError> {
+    fn find(file: &File, assumed: Option<GoMinor>) -> Result<Self, InspectError> {
         let build =
             BuildInfo::find(&file.image, file.build_info_section).ok_or_else(
                 || match is_packed(file.image.file()) {
@@ -187,15 +195,15 @@ impl GoParts {
         {
             return Err(InspectError::UnsupportedBuildMode { mode: mode.clone() });
         }
-        let version =
-            version::parse(&build.go_version).ok_or_else(|| InspectError::NotARelease {
-                raw: build.go_version.clone(),
+        let version = release(&build, assumed)?;
+        let layout = Layout::of(&version)
+            .or_else(|| own_layout(file.image.file()))
+            .ok_or_else(|| InspectError::UnknownGoVersion {
+                major: version.major,
+                minor: version.minor,
+                raw: version.raw.clone(),
+                dwarf: file.has_dwarf,
             })?;
-        let layout = Layout::of(&version).ok_or_else(|| InspectError::UnknownGoVersion {
-            major: version.major,
-            minor: version.minor,
-            raw: version.raw.clone(),
-        })?;
         let header = Header::find(&file.image, layout, file.pclntab_section)
             .ok_or_else(|| malformed("the function table (pclntab)", &version))?;
         let moduledata = Moduledata::find(&file.image, layout, &header)
@@ -233,6 +241,44 @@ fn wanted_itabs(
 fn is_packed(file: &[u8]) -> bool {
     let first_page = file.get(..4096).unwrap_or(file);
     first_page.windows(4).any(|window| window == b"UPX!")
+}
+
+/// The release that built it, or the one to assume where no table has that.
+fn release(build: &BuildInfo, assumed: Option<GoMinor>) -> Result<GoVersion, InspectError> {
+    let parsed = version::parse(&build.go_version);
+    match (parsed, assumed) {
+        (Some(version), _) if Layout::of(&version).is_some() => Ok(version),
+        (parsed, Some(GoMinor { major, minor })) => Ok(GoVersion {
+            major,
+            minor,
+            patch: 0,
+            raw: build.go_version.clone(),
+            experiments: parsed.map(|it| it.experiments).unwrap_or_default(),
+        }),
+        (Some(version), None) => Ok(version),
+        (None, None) => Err(no_release(build)),
+    }
+}
+
+/// What the executable's own debug information says, of a release that no table has.
+fn own_layout(file: &[u8]) -> Option<&'static Layout> {
+    let fields = derived::fields();
+    let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+    derived::layout(&dwarf::field_offsets(file, &fields))
+}
+
+/// Offsets of fields, sizes of structs (`runtime.g.sizeof`) and constants, from an executable's debug information.
+/// Those that it does not have are missing from the result.
+pub fn debug_information(binary: &GoBinary, fields: &[&str]) -> BTreeMap<String, u64> {
+    dwarf::field_offsets(binary.image.file(), fields)
+}
+
+fn no_release(build: &BuildInfo) -> InspectError {
+    let raw = build.go_version.clone();
+    match raw == HIDDEN_VERSION {
+        true => InspectError::Obfuscated { raw },
+        false => InspectError::NotARelease { raw },
+    }
 }
 
 fn malformed(what: &'static str, version: &GoVersion) -> InspectError {

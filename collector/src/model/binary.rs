@@ -1,8 +1,8 @@
 //! What a Go executable is, as far as later stages need it.
 
-use std::{collections::BTreeMap, ops::Range, path::PathBuf, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, ops::Range, path::PathBuf, sync::Arc};
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 /// An address as the executable's own headers number it, or, with the load bias added, in a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -18,7 +18,17 @@ impl Serialize for VirtualAddress {
     }
 }
 
-/// A Go release, e.g. 1.26.8. `raw` is the string in the binary, experiments included.
+impl<'de> Deserialize<'de> for VirtualAddress {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <Cow<'_, str>>::deserialize(deserializer)?;
+        let digits = text.strip_prefix("0x").unwrap_or_default();
+        let address = u64::from_str_radix(digits, 16).map_err(D::Error::custom)?;
+        Ok(Self(address))
+    }
+}
+
+/// A Go release, e.g. 1.26.8. `raw` is the string in the binary, experiments included; where a user says that another
+/// release is to be assumed, the numbers are those of that one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GoVersion {
     pub major: u32,
@@ -30,7 +40,28 @@ pub struct GoVersion {
     pub experiments: Vec<String>,
 }
 
+/// A minor release of Go, e.g. 1.26.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GoMinor {
+    pub major: u32,
+    pub minor: u32,
+}
+
+impl std::fmt::Display for GoMinor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
 impl GoVersion {
+    /// The release that a user says is to be assumed, where `raw` is of another.
+    pub fn assumed(&self) -> Option<GoMinor> {
+        let (major, minor) = self.minor();
+        let own = crate::golang::version::parse(&self.raw);
+        let is_own = own.is_some_and(|own| own.minor() == (major, minor));
+        (!is_own).then_some(GoMinor { major, minor })
+    }
+
     /// `(major, minor)`: what the layout tables are keyed by.
     pub fn minor(&self) -> (u32, u32) {
         (self.major, self.minor)
@@ -67,6 +98,30 @@ pub struct Segment {
     pub offset: FileOffset,
     pub file_size: u64,
     pub executable: bool,
+}
+
+/// What identifies an executable, wherever it lies.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BuildIds {
+    /// Lower-case hex.
+    pub gnu: Option<String>,
+    pub go: Option<String>,
+    /// OpenTelemetry's hash of head, tail and length, in hex.
+    pub htlhash: String,
+}
+
+/// An executable as a process has it in its memory, for profiles.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Executable {
+    /// As the target's own mount namespace names it.
+    pub path: PathBuf,
+    pub build_ids: BuildIds,
+    /// Run-time addresses of the segment with the code.
+    pub code: Range<u64>,
+    /// Where in the file that begins.
+    pub code_offset: FileOffset,
+    /// The part of it that the Go compiler made.
+    pub go_code: Range<u64>,
 }
 
 /// The price class of a probe (docs/probes.md): x86 uprobes emulate push, call, jmp and jcc, all else is
@@ -129,6 +184,8 @@ pub struct Itab {
 pub struct GoBinary {
     pub path: PathBuf,
     pub go_version: GoVersion,
+    /// How the release lays out what is read from the file.
+    pub layout: &'static crate::golang::layout::Layout,
     pub architecture: Architecture,
     /// `exe`, `pie`, …, as the build info says; `None` where it does not.
     pub build_mode: Option<String>,

@@ -1,9 +1,15 @@
 //! What made a write slow, and how its time divides.
 
-use serde::{Serialize, Serializer, ser::SerializeMap};
+use std::fmt::{self, Formatter};
+
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{MapAccess, Visitor},
+    ser::SerializeMap,
+};
 
 /// Why a map write was slow. The names are part of the public interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// The map allocated a larger table and moved its entries.
@@ -71,7 +77,7 @@ impl Breakdown {
             return;
         }
         match self.0.iter_mut().find(|(known, _)| *known == cause) {
-            Some((_, sum)) => *sum += nanos,
+            Some((_, sum)) => *sum = sum.saturating_add(nanos),
             None => self.0.push((cause, nanos)),
         }
     }
@@ -112,6 +118,30 @@ impl Serialize for Breakdown {
             map.serialize_entry(cause.name(), nanos)?;
         }
         map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Breakdown {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Parts)
+    }
+}
+
+struct Parts;
+
+impl<'de> Visitor<'de> for Parts {
+    type Value = Breakdown;
+
+    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("nanoseconds by cause")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Breakdown, A::Error> {
+        let mut breakdown = Breakdown::default();
+        while let Some((cause, nanos)) = map.next_entry()? {
+            breakdown.add(cause, nanos);
+        }
+        Ok(breakdown)
     }
 }
 

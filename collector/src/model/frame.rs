@@ -1,11 +1,11 @@
 //! Stack frames.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::binary::VirtualAddress;
 
 /// A symbolized frame; inlined calls are frames of their own.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Frame {
     /// Fully qualified, as Go's own tracebacks write it, e.g. `main.(*shop).checkout`.
     /// `null` where nothing is known about the address.

@@ -10,6 +10,8 @@ pub struct RuntimeLayout {
     pub g_m: u32,
     pub g_goid: u32,
     pub g_parent_goid: Option<u32>,
+    /// The newest of the deferred calls.
+    pub g_defer: Option<u32>,
     pub g_sched_sp: u32,
     pub g_sched_pc: u32,
     pub g_sched_bp: u32,
@@ -52,4 +54,31 @@ pub struct SpanLayout {
     pub trace_flags: u32,
     /// `nonRecordingSpan.sc`
     pub non_recording_span_context: u32,
+}
+
+/// How to get from a map to what it keeps its entries in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupsLayout {
+    /// `runtime.hmap`: its buckets, and those from before it grew.
+    Hmap { buckets: u32, old: u32 },
+    /// `internal/runtime/maps.Map.dirPtr`, and in a table the reference to its groups.
+    Swiss {
+        directory: u32,
+        table_groups: u32,
+        table_length_mask: u32,
+    },
+}
+
+/// A group or bucket of a map with strings as keys. It begins with a byte of control for each of eight entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct StringMapLayout {
+    pub group_size: u32,
+    /// The first key and the first value, and how far it is to the next.
+    pub key: u32,
+    pub key_stride: u32,
+    pub value: u32,
+    pub value_stride: u32,
+    /// Of a bucket: the address of the one that goes on.
+    pub overflow: Option<u32>,
 }

@@ -2,40 +2,86 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    cause::Cause,
+    plan::{Presence, ProbePair},
+    writes::Writes,
+};
+
+/// The format of a recording's files. It changes when a program that reads the old one would misread the new one, not when
+/// something is added.
+pub const FORMAT: u32 = 1;
 
 /// `summary.json`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
+    /// [`FORMAT`]
+    pub format: u32,
     /// The version of slowmap.
-    pub version: &'static str,
+    pub version: String,
     /// When the recording began.
     pub started_unix_nano: u64,
     pub duration_nano: u64,
     pub threshold_nano: u64,
     pub mode: String,
+    /// What probes were allowed to cost, in percent of each target's CPU time.
+    pub budget_percent: f64,
     pub targets: Vec<Target>,
     pub skipped: Vec<SkippedProcess>,
     pub counts: Counts,
     pub losses: Losses,
     /// `None`: there was no slow write.
     pub latency: Option<Latency>,
+    /// Of all writes, slow or not; `None`: none was followed as a whole (mode `slowpath`).
+    pub writes: Option<Writes>,
     pub probes: Vec<ProbeUse>,
     /// Time that the probes took from the targets; `None` where the price of a hit was not measured.
     pub estimated_cost_nano: Option<u64>,
 }
 
 /// A process that was recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Target {
     pub pid: u32,
     pub service_name: Option<String>,
     pub executable: String,
     pub go_version: String,
+    #[serde(flatten)]
+    pub usage: Usage,
+}
+
+/// What watching a target took.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Usage {
+    /// How long it was watched.
+    pub watched_nano: u64,
+    /// CPU time that it used meanwhile, what its probes cost included; `None`: not known.
+    pub cpu_nano: Option<u64>,
+    /// How much of that its probes are estimated to have cost; `None`: the price of a hit was not measured.
+    pub estimated_cost_nano: Option<u64>,
+    /// The second as a part of the first; `None` where one of them is, or the target used no CPU time.
+    pub estimated_cost_share: Option<f64>,
+    pub probe_pairs: Vec<PairUse>,
+}
+
+/// Probes that mean nothing without each other, in a target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PairUse {
+    pub pair: ProbePair,
+    pub functions: Vec<String>,
+    pub hits: u64,
+    /// `None`: the price of a hit was not measured.
+    pub estimated_cost_nano: Option<u64>,
+    /// Part of the time in which they were in the target: 1 unless the governor took them out.
+    pub covered: f64,
+    /// How it stood at the end.
+    pub presence: Presence,
 }
 
 /// A process that was passed over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkippedProcess {
     pub pid: u32,
     pub executable: String,
@@ -43,17 +89,17 @@ pub struct SkippedProcess {
 }
 
 /// In slow writes.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
     pub writes: u64,
     /// Those whose trace was found.
     pub in_a_trace: u64,
-    pub by_cause: BTreeMap<&'static str, u64>,
+    pub by_cause: BTreeMap<Cause, u64>,
     pub by_function: BTreeMap<String, u64>,
 }
 
 /// Events or writes that were seen and did not get into the recording, by reason.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Losses {
     pub total: u64,
     pub by_reason: BTreeMap<String, u64>,
@@ -71,7 +117,7 @@ impl Losses {
 
 /// Durations of the slow writes, in microseconds. The percentiles are exact to three digits, the maximum to the
 /// last.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
     pub count: u64,
     pub p50: f64,
@@ -81,7 +127,7 @@ pub struct Latency {
 }
 
 /// How often a probe was hit, and what that cost the target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeUse {
     pub function: String,
     pub role: super::plan::ProbeRole,

@@ -6,17 +6,19 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::{
     process::{Child, Command},
-    time::{Instant, MissedTickBehavior, interval},
+    time::Instant,
 };
 
-use super::{DISCOVERY_INTERVAL, DRAIN_INTERVAL, clock, session::Session, signals::Signals};
+use super::{
+    clock, discovery::Discovery, history::Keep, report, session::Session, signals::Signals,
+};
 use crate::{
     config::{RecordOptions, RecordTargets},
     discover::{Selector, Watcher},
     export::files::{Measured, Recording, RecordingError},
     failure::Failure,
     model::{process::Pid, summary::SkippedProcess},
-    report::terminal,
+    report::{Asked, terminal},
 };
 
 /// How long a program that was started for the recording gets to end after SIGTERM.
@@ -30,34 +32,47 @@ const LISTED: usize = 5;
 /// What `Failure` names.
 pub async fn record(options: RecordOptions) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
-    let mut session = Session::load(options.threshold.get())?;
+    let mut session = Session::load(&options.detection, Keep::Each)?;
     let mut selector = selector(&options.targets);
     if !matches!(options.targets, RecordTargets::Command(_)) {
-        let scan = selector.scan().map_err(anyhow::Error::from)?;
-        if scan.candidates.is_empty() {
-            return Err(Failure::NothingToAttach(scan.explain()));
-        }
+        has_candidates(&selector)?;
     }
     let recording = Recording::create(&options.output).map_err(recording_failure)?;
     let mut child = start(&options.targets)?;
     if let Some(pid) = child.as_ref().and_then(Child::id) {
         selector.pids.push(Pid(pid));
     }
-    let watcher = Watcher::new(selector);
+    let discovery = Discovery::new(Watcher::new(selector), session.watch_lives());
     let mut recorder = Recorder::new(recording, options);
     let outcome = recorder
-        .follow(&mut session, watcher, &mut signals, child.as_mut())
+        .follow(&mut session, discovery, &mut signals, child.as_mut())
         .await;
     if let Some(child) = child {
         end(child).await?;
     }
     session.detach_all();
     session.drain(|write| recorder.write(&write));
-    let result = recorder.finish(&session);
+    let result = recorder.finish(&mut session);
     outcome.and(result)
 }
 
-struct Recorder {
+/// # Errors
+/// There is nothing that may be attached to.
+pub(super) fn has_candidates(selector: &Selector) -> Result<(), Failure> {
+    let scan = selector.scan().map_err(anyhow::Error::from)?;
+    if !scan.candidates.is_empty() {
+        return Ok(());
+    }
+    let why = if scan.lacks_privileges() {
+        Failure::NotPermitted
+    } else {
+        Failure::NothingToAttach
+    };
+    Err(why(scan.explain()))
+}
+
+/// Writes of a session on their way to files.
+pub(super) struct Recorder {
     recording: Recording,
     options: RecordOptions,
     started_unix_nano: u64,
@@ -67,7 +82,7 @@ struct Recorder {
 }
 
 impl Recorder {
-    fn new(recording: Recording, options: RecordOptions) -> Self {
+    pub(super) fn new(recording: Recording, options: RecordOptions) -> Self {
         let progress = ProgressBar::new_spinner(); // Shows nothing unless stderr is a terminal.
         if let Ok(style) = ProgressStyle::with_template("{spinner} recording {elapsed}: {msg}") {
             progress.set_style(style);
@@ -85,19 +100,18 @@ impl Recorder {
     async fn follow(
         &mut self,
         session: &mut Session,
-        mut watcher: Watcher,
+        mut discovery: Discovery,
         signals: &mut Signals,
         mut child: Option<&mut Child>,
     ) -> Result<(), Failure> {
-        session.apply(watcher.changes().map_err(anyhow::Error::from)?);
+        session.apply(discovery.changes().map_err(anyhow::Error::from)?);
         if session.attached() == 0 {
-            return Err(Failure::NothingToAttach(nothing(session.skipped())));
+            return Err(Failure::NothingToAttach(nothing(
+                session.history().skipped_processes(),
+            )));
         }
         let end = self.started + self.options.duration.get();
-        let mut discovery = interval(DISCOVERY_INTERVAL);
-        let mut drain = interval(DRAIN_INTERVAL);
-        discovery.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looks = session.looks();
         loop {
             tokio::select! {
                 _ = signals.next() => break,
@@ -106,17 +120,19 @@ impl Recorder {
                     tracing::info!(%status, "the command has ended");
                     break;
                 }
-                _ = discovery.tick() => {
+                () = discovery.due() => {
                     session.drain(|write| self.write(&write));
-                    session.apply(watcher.changes().map_err(anyhow::Error::from)?);
+                    session.apply(discovery.changes().map_err(anyhow::Error::from)?);
                     if session.attached() == 0 {
                         break;
                     }
                 }
-                _ = drain.tick() => session.drain(|write| self.write(&write)),
+                () = looks.next() => session.drain(|write| self.write(&write)),
+                () = session.next_look() => session.govern(),
+                () = session.next_step() => session.follow_on(),
             }
-            if let Some(error) = self.failed.take() {
-                return Err(recording_failure(error));
+            if let Some(failure) = self.failure() {
+                return Err(failure);
             }
             self.progress
                 .set_message(format!("{} slow writes", self.recording.writes()));
@@ -125,26 +141,38 @@ impl Recorder {
         Ok(())
     }
 
-    fn write(&mut self, write: &crate::model::write::CorrelatedWrite) {
+    pub(super) fn write(&mut self, write: &crate::model::write::CorrelatedWrite) {
         if let Err(error) = self.recording.write(write) {
             self.failed.get_or_insert(error);
         }
     }
 
-    fn finish(self, session: &Session) -> Result<(), Failure> {
+    /// What has gone wrong since the last time.
+    pub(super) fn failure(&mut self) -> Option<Failure> {
+        self.failed.take().map(recording_failure)
+    }
+
+    pub(super) fn finish(self, session: &mut Session) -> Result<(), Failure> {
         self.progress.finish_and_clear();
         let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let measured = Measured {
             started_unix_nano: self.started_unix_nano,
             duration_nano: nanos(self.started.elapsed()),
-            threshold_nano: nanos(self.options.threshold.get()),
-            mode: self.options.mode.to_string(),
-            targets: session.targets_recorded(),
-            skipped: session.skipped().to_vec(),
+            threshold_nano: nanos(self.options.detection.threshold.get()),
+            mode: self.options.detection.mode.to_string(),
+            budget_percent: self.options.detection.budget.percent(),
+            targets: session.history().recorded().to_vec(),
+            skipped: session.history().skipped_processes().to_vec(),
             losses: session.losses(),
             probes: session.probe_use(),
+            writes: session.writes(),
         };
         let summary = self.recording.finish(measured).map_err(recording_failure)?;
+        let asked = Asked {
+            trace_url: self.options.trace_url,
+            comparison: None,
+        };
+        report::write(&self.options.output, &asked)?;
         if std::io::stderr().is_terminal() {
             eprintln!("{}", terminal::summary(&summary, &self.options.output));
         }
@@ -152,7 +180,7 @@ impl Recorder {
     }
 }
 
-fn selector(targets: &RecordTargets) -> Selector {
+pub(super) fn selector(targets: &RecordTargets) -> Selector {
     let mut selector = Selector::default();
     match targets {
         RecordTargets::Pids(pids) => selector.pids = pids.iter().copied().map(Pid).collect(),
@@ -221,6 +249,6 @@ fn nothing(skipped: &[SkippedProcess]) -> String {
     )
 }
 
-fn recording_failure(error: RecordingError) -> Failure {
+pub(super) fn recording_failure(error: RecordingError) -> Failure {
     Failure::Other(error.into())
 }

@@ -2,11 +2,14 @@
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{DISCOVERY_INTERVAL, DRAIN_INTERVAL, session::Session, signals::Signals};
+use super::{clock, discovery::Discovery, history::Keep, session::Session, signals::Signals};
 use crate::{
-    config::{Config, Targets},
+    config::{Config, Targets, prometheus::ScrapeAddress},
     discover::{Selector, Watcher},
-    export::otlp::TraceExporter,
+    export::{
+        otlp::{ExportCounts, Exporters},
+        prometheus::{Endpoint, Scrape},
+    },
     failure::Failure,
     model::process::Pid,
 };
@@ -17,53 +20,93 @@ use crate::{
 /// What `Failure` names.
 pub async fn run(config: Config) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
-    let mut session = Session::load(config.detection.threshold.get())?;
-    let mut watcher = Watcher::new(selector(&config.targets));
-    let (sender, exporter) = TraceExporter::start(config.trace_settings())
+    let mut endpoint = scraped_at(&config.prometheus).await?;
+    let (mut exporters, tasks) = Exporters::start(config.export_settings(), clock::wall())
         .map_err(|error| Failure::Usage(error.to_string()))?;
-    // What the exporter does not take it counts itself.
-    let offer = |write| {
-        let _ = sender.offer(write);
-    };
-    session.apply(watcher.changes().map_err(anyhow::Error::from)?);
+    let mut session = Session::load(&config.detection, Keep::Sums)?;
+    let watcher = Watcher::new(selector(&config.targets));
+    let mut discovery = Discovery::new(watcher, session.watch_lives());
+    session.apply(discovery.changes().map_err(anyhow::Error::from)?);
     tracing::info!(processes = session.attached(), "running");
+    if let Some(endpoint) = &endpoint {
+        endpoint.is_ready();
+    }
 
-    let mut discovery = interval(DISCOVERY_INTERVAL);
-    let mut drain = interval(DRAIN_INTERVAL);
-    discovery.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut looks = session.looks();
+    let mut metrics = interval(config.metrics.interval.get());
+    metrics.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    metrics.reset(); // The first is due at the end of an interval.
     let signal = loop {
         tokio::select! {
             signal = signals.next() => break signal,
-            _ = discovery.tick() => match watcher.changes() {
+            () = discovery.due() => match discovery.changes() {
                 Ok(changes) => {
                     // What the ended ones left behind can be explained only as long as they are known.
-                    session.drain(offer);
+                    session.drain(|write| exporters.offer(write));
                     session.apply(changes);
                 }
                 Err(error) => tracing::warn!(%error, "cannot look for processes"),
             },
-            _ = drain.tick() => session.drain(offer),
+            () = looks.next() => session.drain(|write| exporters.offer(write)),
+            _ = metrics.tick() => exporters.push_metrics(&session.agent_use(), clock::wall()),
+            scrape = next_scrape(&mut endpoint) => {
+                scrape.answer(exporters.exposition(&session.agent_use()));
+            }
+            () = session.next_look() => session.govern(),
+            () = session.next_step() => session.follow_on(),
         }
     };
     tracing::info!(signal, "ending");
+    drop(endpoint);
     session.detach_all();
-    session.drain(offer);
-    drop(sender);
-    let counts = exporter.await.map_err(anyhow::Error::from)?;
-    let dropped: u64 = counts.dropped.values().sum();
+    session.drain(|write| exporters.offer(write));
+    exporters.push_metrics(&session.agent_use(), clock::wall());
+    drop(exporters);
+    for (signal, counts) in tasks.finish().await {
+        report(signal, &counts);
+    }
     let losses = session.losses();
     tracing::info!(
-        offered = counts.offered,
-        exported = counts.exported,
-        dropped,
-        by_reason = ?counts.dropped,
-        export_failures = counts.failures,
         lost = losses.total,
         lost_by_reason = ?losses.by_reason,
         "ended"
     );
     Ok(())
+}
+
+async fn scraped_at(chosen: &ScrapeAddress) -> Result<Option<Endpoint>, Failure> {
+    let Some(listen) = &chosen.0 else {
+        return Ok(None);
+    };
+    let endpoint = Endpoint::start(listen).await.map_err(|error| {
+        Failure::Usage(format!(
+            "prometheus.listen (SLOWMAP_PROMETHEUS_LISTEN): cannot listen on {listen}: {error}; give another [HOST:]PORT, or none"
+        ))
+    })?;
+    tracing::info!(address = %endpoint.address(), "metrics can be scraped");
+    Ok(Some(endpoint))
+}
+
+async fn next_scrape(endpoint: &mut Option<Endpoint>) -> Scrape {
+    match endpoint {
+        Some(endpoint) => endpoint.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn report(signal: &str, counts: &ExportCounts) {
+    let dropped: u64 = counts.dropped.values().sum();
+    tracing::info!(
+        signal,
+        offered = counts.offered,
+        exported = counts.exported,
+        dropped,
+        recovered = counts.recovered,
+        on_disk = counts.on_disk,
+        by_reason = ?counts.dropped,
+        export_failures = counts.failures,
+        "export ended"
+    );
 }
 
 fn selector(targets: &Targets) -> Selector {

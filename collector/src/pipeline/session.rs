@@ -1,34 +1,44 @@
 //! Attached probes and the way of their events up to the exporters.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use slowmap_abi::WriteEvent;
 
 use super::{
     clock,
-    target::{Binaries, Target},
+    follow::Follower,
+    governing::Governing,
+    history::{History, Keep},
+    looks::Looks,
+    memory,
+    target::{Binaries, Refused, Target},
 };
 use crate::{
     assemble::{Origin, assemble},
     attach::{AgentNamespace, AttachError, Programs},
     attribute::attribute,
     check,
+    config::Detection,
     correlate::correlate,
     discover::{self, Changes},
+    export::otlp::AgentUse,
     failure::Failure,
     inspect,
     model::{
         process::{GoProcess, Pid},
-        summary::{Losses, ProbeUse, SkippedProcess, Target as TargetSummary},
-        time::ClockOffset,
+        summary::{Losses, ProbeUse, Target as TargetSummary, Usage},
+        time::{ClockOffset, Ktime},
         write::{AttributedWrite, CorrelatedWrite, Observed, SymbolizedWrite},
+        writes::Writes,
     },
-    receive::Events,
+    receive::{Events, Lives},
     symbolize::{Symbolizer, map_assign_entry},
 };
 
 /// A stack that came with the event of a wait held a word that looked like a map write's, and was none.
 const NOT_A_MAP_WRITE: &str = "not_in_a_map_write";
+/// What was in flight when the governor took the probes out that would have seen its end.
+const PROBES_TAKEN_OUT: &str = "probes_taken_out";
 /// The event's process was detached before the event was read.
 const DETACHED: &str = "process_detached";
 
@@ -39,15 +49,19 @@ pub(super) struct Session {
     symbolizer: Symbolizer,
     binaries: Binaries,
     targets: HashMap<Pid, Target>,
+    governing: Governing,
+    follower: Follower,
     threshold_nano: u64,
-    /// All that were attached, those that ended included.
-    recorded: Vec<TargetSummary>,
-    skipped: Vec<SkippedProcess>,
+    history: History,
+    said_what_lacks: bool,
     losses: Losses,
 }
 
 impl Session {
-    pub(super) fn load(threshold: std::time::Duration) -> Result<Self, Failure> {
+    pub(super) fn load(detection: &Detection, keep: Keep) -> Result<Self, Failure> {
+        if let Some(why) = check::unsupported_kernel() {
+            return Err(anyhow::Error::msg(why).into());
+        }
         if let Some(missing) = check::missing_privileges() {
             return Err(Failure::NotPermitted(missing));
         }
@@ -56,28 +70,56 @@ impl Session {
             device: namespace.device,
             inode: namespace.inode,
         };
-        let mut programs = Programs::load(namespace).map_err(failure)?;
+        let follower = Follower::new(detection);
+        let mut programs =
+            Programs::load(namespace, discover::page_faults, follower.is_on()).map_err(failure)?;
         let events = Events::new(programs.take_events().map_err(failure)?);
+        memory::give_back();
         Ok(Self {
             programs,
             events,
             symbolizer: Symbolizer::new(),
-            binaries: Binaries::default(),
+            binaries: Binaries::new(detection.assume_go),
             targets: HashMap::new(),
-            threshold_nano: u64::try_from(threshold.as_nanos()).unwrap_or(u64::MAX),
-            recorded: Vec::new(),
-            skipped: Vec::new(),
+            governing: Governing::new(detection.budget, follower.presence()),
+            follower,
+            threshold_nano: u64::try_from(detection.threshold.get().as_nanos()).unwrap_or(u64::MAX),
+            history: History::new(keep),
+            said_what_lacks: false,
             losses: Losses::default(),
         })
+    }
+
+    /// When to `drain`.
+    pub(super) fn looks(&self) -> Looks {
+        let pressing = self.events.pressing();
+        let pressing = pressing
+            .inspect_err(|error| tracing::warn!(%error, "events are fetched by a timer alone"));
+        Looks::new(pressing.ok())
+    }
+
+    /// Has the kernel tell of processes that begin and end; `None`: it does not, so somebody has to look often.
+    pub(super) fn watch_lives(&mut self) -> Option<Lives> {
+        let ring = self.programs.watch_lives().map_err(anyhow::Error::from);
+        let lives = ring.and_then(|ring| Ok(Lives::new(ring)?));
+        lives
+            .inspect_err(|error| tracing::warn!(%error, "the kernel does not tell of processes"))
+            .ok()
     }
 
     /// Follows what discovery saw.
     pub(super) fn apply(&mut self, changes: Changes) {
         for pid in changes.exited {
-            self.detach(pid);
+            self.forget(pid);
         }
         for passed_over in changes.passed_over {
-            tracing::debug!(%passed_over, "passed over");
+            // Once is enough: where a privilege is missing, it is for many processes.
+            if passed_over.lacks_privileges() && !std::mem::replace(&mut self.said_what_lacks, true)
+            {
+                tracing::warn!(%passed_over, "passed over");
+            } else {
+                tracing::debug!(%passed_over, "passed over");
+            }
         }
         for process in changes.started {
             self.attach(process);
@@ -96,29 +138,28 @@ impl Session {
                 } = target;
                 let service_name = service_name.as_deref().unwrap_or_default();
                 tracing::info!(pid, service_name, executable, go_version, "attached");
-                self.recorded.push(target);
+                self.history.attached(target);
             }
-            Err((pid, reason)) => {
-                tracing::debug!(pid = pid.0, executable, reason, "skipped");
-                self.skipped.push(SkippedProcess {
-                    pid: pid.0,
-                    executable,
-                    reason,
-                });
+            Err((pid, refused)) => {
+                tracing::debug!(pid = pid.0, executable, refused.reason, "skipped");
+                self.history.skipped(pid, executable, refused);
             }
         }
     }
 
-    fn try_attach(&mut self, process: GoProcess) -> Result<TargetSummary, (Pid, String)> {
+    fn try_attach(&mut self, process: GoProcess) -> Result<TargetSummary, (Pid, Refused)> {
         let pid = process.pid;
-        let skipped = |reason: String| (pid, reason);
-        let examined = self.binaries.of(&process).map_err(skipped)?;
+        let skipped = |kind, reason: String| (pid, Refused::new(kind, reason));
+        let examined = self
+            .binaries
+            .of(&process)
+            .map_err(|refused| (pid, refused))?;
         let plan = examined
             .1
             .as_ref()
-            .map_err(|reason| skipped(reason.reason.clone()))?;
+            .map_err(|reason| skipped("no_probes", reason.reason.clone()))?;
         let load_bias = inspect::process::load_bias_of(pid, &examined.0)
-            .map_err(|error| skipped(error.to_string()))?;
+            .map_err(|error| skipped(error.kind(), error.to_string()))?;
         self.programs
             .attach(
                 pid,
@@ -127,20 +168,26 @@ impl Session {
                 load_bias,
                 self.threshold_nano,
             )
-            .map_err(|error| skipped(error.to_string()))?;
+            .map_err(|error| skipped("not_attached", error.to_string()))?;
         let summary = TargetSummary {
             pid: pid.0,
             service_name: Some(process.service_name_or_default()),
             executable: process.executable.to_string_lossy().into_owned(),
             go_version: examined.0.go_version.raw.clone(),
+            usage: Usage::default(),
         };
+        self.governing.add(pid, &self.programs);
         let target = Target::new(Arc::new(process), Arc::clone(&examined), load_bias);
+        self.follower.begin(&mut self.programs, pid, &target);
         self.targets.insert(pid, target);
         Ok(summary)
     }
 
-    fn detach(&mut self, pid: Pid) {
-        self.programs.detach(pid);
+    fn forget(&mut self, pid: Pid) {
+        self.note_writes(pid);
+        self.note_usage(pid);
+        self.governing.forget(pid);
+        self.programs.forget_ended(pid);
         if self.targets.remove(&pid).is_some() {
             self.symbolizer.forget(pid);
             tracing::info!(pid = pid.0, "detached, the process has ended");
@@ -149,9 +196,59 @@ impl Session {
 
     pub(super) fn detach_all(&mut self) {
         let pids: Vec<Pid> = self.targets.keys().copied().collect();
-        for pid in pids {
-            self.programs.detach(pid);
+        for pid in &pids {
+            self.note_writes(*pid);
+            self.note_usage(*pid);
         }
+        self.programs.detach_all(pids);
+    }
+
+    /// Keeps how long a target's writes took, when it is detached from.
+    fn note_writes(&mut self, pid: Pid) {
+        if let Some(target) = self.targets.get(&pid) {
+            let programs = &mut self.programs;
+            self.follower.end(programs, pid, target, &self.symbolizer);
+        }
+    }
+
+    /// Keeps what watching a target took, when it is detached from.
+    fn note_usage(&mut self, pid: Pid) {
+        let usage = self.governing.usage(pid, &self.programs);
+        self.history.detached(pid, usage);
+    }
+
+    /// Waits until it is time to [`Session::govern`].
+    pub(super) fn next_look(&self) -> impl Future<Output = ()> + use<> {
+        self.governing.next_look()
+    }
+
+    /// Holds what the probes cost against the budget.
+    pub(super) fn govern(&mut self) {
+        let lost = self.governing.look(&mut self.programs);
+        self.losses.add(PROBES_TAKEN_OUT, lost);
+    }
+
+    /// Waits until it is time to [`Session::follow_on`]. Never, where no write is followed as a whole.
+    pub(super) fn next_step(&self) -> impl Future<Output = ()> + use<> {
+        let next = self.follower.next();
+        async move {
+            let Some(due) = next else {
+                return std::future::pending().await;
+            };
+            let wait = due.0.saturating_sub(clock::monotonic().0);
+            tokio::time::sleep(Duration::from_nanos(wait)).await;
+        }
+    }
+
+    /// Opens and closes the windows in which whole writes are followed.
+    pub(super) fn follow_on(&mut self) {
+        self.follower
+            .advance(&mut self.programs, &self.targets, &self.symbolizer);
+    }
+
+    /// How long all writes took. To be asked when all is detached.
+    pub(super) fn writes(&mut self) -> Option<Writes> {
+        self.follower.summary(&mut self.programs)
     }
 
     /// The number of processes that probes are attached to now.
@@ -180,6 +277,7 @@ impl Session {
         let binary = target.binary();
         let origin = Origin {
             process: &target.process,
+            executable: &target.executable,
             go_version: &binary.go_version.raw,
             map_implementation: binary.map_implementation,
             target_tid,
@@ -190,15 +288,15 @@ impl Session {
         }
         let attributed = attribute(write);
         let symbolized = symbolize(&self.symbolizer, target, attributed).ok_or(NOT_A_MAP_WRITE)?;
-        Ok(correlate(symbolized, clock))
+        let binary = (target.binary(), target.load_bias);
+        let mut correlated = correlate(symbolized, binary, clock);
+        let (start, end) = (Ktime(event.start), Ktime(event.end));
+        correlated.unobserved = self.governing.unobserved(Pid(event.pid), start, end);
+        Ok(correlated)
     }
 
-    pub(super) fn targets_recorded(&self) -> Vec<TargetSummary> {
-        self.recorded.clone()
-    }
-
-    pub(super) fn skipped(&self) -> &[SkippedProcess] {
-        &self.skipped
+    pub(super) fn history(&self) -> &History {
+        &self.history
     }
 
     /// What was lost on the way, in the kernel and here.
@@ -208,8 +306,22 @@ impl Session {
         losses.add("ring_buffer_full", kernel.ring_full);
         losses.add("in_flight_table_full", kernel.in_flight_full);
         losses.add("wait_table_full", kernel.wait_table_full);
+        losses.add("wait_end_missed", kernel.wait_end_missed);
         losses.add("malformed_event", self.events.malformed());
         losses
+    }
+
+    /// What is told of slowmap itself while it runs.
+    pub(super) fn agent_use(&self) -> AgentUse {
+        AgentUse {
+            attached: self.targets.len() as u64,
+            skipped: self.history.skipped_by_kind().clone(),
+            lost: self.losses().by_reason,
+            probes: self.probe_use(),
+            cost_nano: self
+                .history
+                .cost_by_service(|pid| self.governing.usage(pid, &self.programs)),
+        }
     }
 
     pub(super) fn probe_use(&self) -> Vec<ProbeUse> {
@@ -228,19 +340,24 @@ impl Session {
 fn symbolize(
     symbolizer: &Symbolizer,
     target: &Target,
-    attributed: AttributedWrite,
+    mut attributed: AttributedWrite,
 ) -> Option<SymbolizedWrite> {
     let (binary, bias) = (target.binary(), target.load_bias);
     let write = &attributed.write;
     let stack = symbolizer.symbolize(target.process.pid, binary, bias, &write.stack);
     let function = map_assign_entry(&stack);
-    if function.is_none() && write.observed != Observed::Growth {
+    let observed = write.observed;
+    let is_one = matches!(observed, Observed::Growth | Observed::Write);
+    if function.is_none() && !is_one {
         return None;
     }
     let map_type = match write.map_type_address {
         0 => None,
-        address => symbolizer.type_name(binary, bias, address),
+        address => symbolizer.map_type_name(binary, bias, address),
     };
+    if map_type.is_none() && observed != Observed::Growth {
+        attributed.write.map_len = None; // Then it was no map either.
+    }
     Some(SymbolizedWrite {
         attributed,
         function,

@@ -2,15 +2,22 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use super::memory;
 use crate::{
     discover::{executable_link, target_tid},
-    examine::{Examined, examine},
-    model::{binary::GoBinary, process::GoProcess},
+    examine::{Examined, examine_process},
+    golang::build_id::htlhash,
+    inspect::InspectError,
+    model::{
+        binary::{BuildIds, Executable, GoBinary, GoMinor, Segment},
+        process::GoProcess,
+    },
 };
 
 #[derive(Debug)]
 pub(super) struct Target {
     pub process: Arc<GoProcess>,
+    pub executable: Arc<Executable>,
     pub examined: Arc<Examined>,
     pub load_bias: u64,
     /// Threads whose number in the target's own namespace is known.
@@ -19,8 +26,10 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) fn new(process: Arc<GoProcess>, examined: Arc<Examined>, load_bias: u64) -> Self {
+        let executable = executable(&process, &examined.0, load_bias);
         Self {
             process,
+            executable: Arc::new(executable),
             examined,
             load_bias,
             threads: HashMap::new(),
@@ -37,10 +46,8 @@ impl Target {
         let instruction = address.checked_sub(1)?;
         let in_file = instruction.checked_sub(self.load_bias)?;
         let plan = self.examined.1.as_ref().ok()?;
-        let is_probe = plan
-            .probes
-            .iter()
-            .any(|probe| probe.site.address.0 == in_file);
+        let mut probes = plan.probes.iter().chain(&plan.writes.probes);
+        let is_probe = probes.any(|probe| probe.site.address.0 == in_file);
         is_probe.then_some(instruction)
     }
 
@@ -58,27 +65,85 @@ impl Target {
     }
 }
 
+fn executable(process: &GoProcess, binary: &GoBinary, load_bias: u64) -> Executable {
+    let text = &binary.text;
+    let has_text = |segment: &&Segment| {
+        let end = segment.address.0.saturating_add(segment.file_size);
+        segment.executable && (segment.address.0..end).contains(&text.start)
+    };
+    let segment = binary.segments.iter().find(has_text);
+    let (start, length) = segment.map_or((text.start, 0), |its| (its.address.0, its.file_size));
+    let loaded = |address: u64| address.saturating_add(load_bias);
+    Executable {
+        path: process.executable.clone(),
+        build_ids: BuildIds {
+            gnu: binary.gnu_build_id.clone(),
+            go: binary.go_build_id.clone(),
+            htlhash: htlhash(binary.image.file()),
+        },
+        code: loaded(start)..loaded(start.saturating_add(length)),
+        code_offset: segment.map(|segment| segment.offset).unwrap_or_default(),
+        go_code: loaded(text.start)..loaded(text.end),
+    }
+}
+
 /// Binaries that were looked into, by device and inode: processes of one binary share one inspection, and one
 /// that cannot be used is not opened again and again.
-#[derive(Debug, Default)]
-pub(super) struct Binaries(HashMap<(u64, u64), Result<Arc<Examined>, String>>);
+#[derive(Debug)]
+pub(super) struct Binaries {
+    known: HashMap<(u64, u64), Result<Arc<Examined>, Refused>>,
+    assumed: Option<GoMinor>,
+}
+
+/// Why a process is left alone.
+#[derive(Debug, Clone)]
+pub(super) struct Refused {
+    /// One word for it, in metrics.
+    pub kind: &'static str,
+    pub reason: String,
+}
+
+impl Refused {
+    pub(super) fn new(kind: &'static str, reason: impl ToString) -> Self {
+        Self {
+            kind,
+            reason: reason.to_string(),
+        }
+    }
+}
 
 impl Binaries {
+    /// `assumed`: what executables are taken for whose release is not known.
+    pub(super) fn new(assumed: Option<GoMinor>) -> Self {
+        Self {
+            known: HashMap::new(),
+            assumed,
+        }
+    }
+
     /// The examined binary of a process, or the reason why there is none.
-    pub(super) fn of(&mut self, process: &GoProcess) -> Result<Arc<Examined>, String> {
+    pub(super) fn of(&mut self, process: &GoProcess) -> Result<Arc<Examined>, Refused> {
         let key = process.executable_inode;
-        let stale = |known: &Result<Arc<Examined>, String>| {
+        let stale = |known: &Result<Arc<Examined>, Refused>| {
             known
                 .as_ref()
                 .is_ok_and(|examined| !examined.0.image.is_unchanged())
         };
-        if self.0.get(&key).is_none_or(stale) {
-            let examined = examine(&executable_link(process.pid), &process.executable);
-            self.0.insert(
-                key,
-                examined.map(Arc::new).map_err(|error| error.to_string()),
+        if self.known.get(&key).is_none_or(stale) {
+            let examined = examine_process(
+                process.pid,
+                &executable_link(process.pid),
+                &process.executable,
+                self.assumed,
             );
+            if let Ok((binary, _)) = &examined {
+                binary.image.forget_pages();
+                memory::give_back();
+            }
+            let refused = |error: InspectError| Refused::new(error.kind(), error);
+            self.known
+                .insert(key, examined.map(Arc::new).map_err(refused));
         }
-        self.0[&key].clone()
+        self.known[&key].clone()
     }
 }

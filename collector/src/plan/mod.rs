@@ -2,9 +2,11 @@
 //! a `ProbePlan`, or `Skipped` with the reason. Pure: reads no file, and never guesses an offset that neither a
 //! table nor the binary's own DWARF gives.
 
+mod labels;
 mod layout;
 mod offsets;
 mod probes;
+mod requests;
 mod spans;
 mod tables;
 
@@ -28,9 +30,23 @@ pub struct Wanted {
     pub fields: BTreeSet<String>,
 }
 
+/// The fields of Go's runtime whose offsets stand in `tables/std/runtime.toml`, as far as a release has them.
+pub fn runtime_fields() -> &'static [&'static str] {
+    layout::FIELDS
+}
+
 /// What plans with the embedded tables need to know of a binary.
 pub fn wanted() -> Wanted {
     Tables::embedded().wanted()
+}
+
+/// The fields that a plan needs and no table has for this binary's releases: its own DWARF has to say where they are.
+pub fn unverified(binary: &GoBinary, tables: &Tables) -> Vec<&'static str> {
+    let runtime = tables.go_row(&binary.go_version).is_none();
+    let runtime = layout::FIELDS.iter().filter(move |_| runtime);
+    let spans = !spans::are_verified(binary, tables);
+    let spans = spans::FIELDS.iter().filter(move |_| spans);
+    runtime.chain(spans).copied().collect()
 }
 
 /// Plans the probes of a binary. What cannot be probed is in the plan with its reason; `Skipped` if without it
@@ -45,13 +61,18 @@ pub fn plan(binary: &GoBinary, tables: &Tables) -> Result<ProbePlan, Skipped> {
     let map_assign = probes::map_assign(binary, tables)?;
     let (probes, unplaced) = probes::place(binary, tables)?;
     let span_search = spans::search(binary, tables);
+    let request_search = requests::search(binary, tables);
+    let label_search = labels::search(binary, tables);
     Ok(ProbePlan {
         text: binary.text.clone(),
         layout,
         probes,
         unplaced,
+        writes: probes::writes(binary, tables),
         map_assign,
         span_search,
+        request_search,
+        label_search,
     })
 }
 

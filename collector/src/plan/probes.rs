@@ -5,8 +5,8 @@ use super::{
     tables::{Arguments, ProbeRow},
 };
 use crate::model::{
-    binary::{Function, GoBinary},
-    plan::{GrowthArguments, PlannedProbe, ProbeRole, Skipped, Unplaced},
+    binary::{Function, GoBinary, ProbeCost, Site},
+    plan::{GrowthArguments, PlannedProbe, ProbeRole, Skipped, Unplaced, WriteProbes},
 };
 
 /// Roles that say nothing without each other.
@@ -16,6 +16,13 @@ const PAIRS: [(ProbeRole, ProbeRole); 4] = [
     (ProbeRole::Deschedule, ProbeRole::Resume),
     (ProbeRole::StopWorldEnter, ProbeRole::StopWorldExit),
 ];
+
+/// Of all functions that write to maps, in all versions: the type, then the map.
+/// https://github.com/golang/go/blob/go1.18/src/runtime/map.go#L578
+const WRITE_ARGUMENTS: GrowthArguments = GrowthArguments {
+    map: Some(1),
+    map_type: Some(0),
+};
 
 /// The probes, and the functions of the table that get none.
 pub(super) fn place(
@@ -62,6 +69,7 @@ fn place_row(binary: &GoBinary, row: &ProbeRow) -> Result<Vec<PlannedProbe>, Str
             function: row.function.clone(),
             site,
             arguments,
+            writer: None,
         });
     };
     if let Some(role) = row.enter {
@@ -132,6 +140,47 @@ pub(super) fn map_assign(
         });
     }
     Ok(found)
+}
+
+/// The probes of whole writes.
+pub(super) fn writes(binary: &GoBinary, tables: &Tables) -> WriteProbes {
+    let mut writes = WriteProbes::default();
+    let functions = tables.map_assign.iter();
+    let functions = functions.filter_map(|name| binary.functions.get(name));
+    // In the order of `map_assign`.
+    for (number, function) in (0..).zip(functions) {
+        match whole_write(function) {
+            Ok((entry, exits)) => {
+                let exits = exits.iter().map(|site| (ProbeRole::WriteExit, *site));
+                let sites = [(ProbeRole::WriteEnter, entry)].into_iter().chain(exits);
+                writes.probes.extend(sites.map(|(role, site)| PlannedProbe {
+                    role,
+                    function: function.name.clone(),
+                    site,
+                    arguments: WRITE_ARGUMENTS,
+                    writer: Some(number),
+                }));
+            }
+            Err(reason) => writes.unplaced.push(Unplaced {
+                function: function.name.clone(),
+                reason: reason.to_owned(),
+            }),
+        }
+    }
+    writes
+}
+
+/// Only where the kernel emulates what is under the probes: else each write would cost twenty times as much.
+fn whole_write(function: &Function) -> Result<(Site, &[Site]), &'static str> {
+    let entry = function.entry.ok_or("its entry could not be determined")?;
+    if function.exits.is_empty() {
+        return Err("its exits could not be determined");
+    }
+    let mut sites = function.exits.iter().chain([&entry]);
+    if sites.any(|site| site.cost == ProbeCost::SingleStepped) {
+        return Err("the kernel would have to single-step an instruction of every write");
+    }
+    Ok((entry, &function.exits))
 }
 
 fn range(function: &Function) -> (String, u64, u64) {

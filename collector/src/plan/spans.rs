@@ -18,6 +18,13 @@ const NON_RECORDING_SPAN: &str = "go.opentelemetry.io/otel/sdk/trace.nonRecordin
 const CONTEXT: &str = "context.Context";
 const VALUE_CONTEXT: &str = "*context.valueCtx";
 
+const GRPC_TRANSPORT: &str = "*google.golang.org/grpc/internal/transport.http2Server";
+/// As a server's streams name it, since gRPC-Go 1.69 and before.
+const GRPC_TRANSPORT_INTERFACES: [&str; 2] = [
+    "google.golang.org/grpc/internal/transport.internalServerTransport",
+    "google.golang.org/grpc/internal/transport.ServerTransport",
+];
+
 const NAME: &str = "go.opentelemetry.io/otel/sdk/trace.recordingSpan.name";
 const START_TIME: &str = "go.opentelemetry.io/otel/sdk/trace.recordingSpan.startTime";
 const END_TIME: &str = "go.opentelemetry.io/otel/sdk/trace.recordingSpan.endTime";
@@ -44,9 +51,11 @@ pub(super) fn wanted_itabs<'a>(
 ) -> impl Iterator<Item = (String, String)> {
     let spans = [RECORDING_SPAN, NON_RECORDING_SPAN].map(|span| (SPAN, span));
     let contexts = contexts.map(|context| (CONTEXT, context));
+    let transports = GRPC_TRANSPORT_INTERFACES.map(|interface| (interface, GRPC_TRANSPORT));
     spans
         .into_iter()
         .chain(contexts)
+        .chain(transports)
         .map(|(interface, concrete)| (interface.into(), concrete.into()))
 }
 
@@ -59,6 +68,9 @@ pub(super) fn search(binary: &GoBinary, tables: &Tables) -> Result<SpanSearch, S
     let value_context =
         itab(binary, CONTEXT, VALUE_CONTEXT).ok_or("no context with values was found")?;
     let non_recording = itab(binary, SPAN, NON_RECORDING_SPAN);
+    let server_transport = GRPC_TRANSPORT_INTERFACES
+        .iter()
+        .find_map(|interface| itab(binary, interface, GRPC_TRANSPORT));
     Ok(SpanSearch {
         layout: layout(binary, tables)?,
         sdk_version: sdk_version.to_owned(),
@@ -68,7 +80,17 @@ pub(super) fn search(binary: &GoBinary, tables: &Tables) -> Result<SpanSearch, S
         non_recording_type: non_recording.map(|itab| itab.concrete_type),
         context_itabs: contexts(binary, tables)?,
         value_context_itab: value_context.address,
+        server_transport_itab: server_transport.map(|itab| itab.address),
     })
+}
+
+/// Whether tables have all that finding spans takes; without the SDK it takes nothing.
+pub(super) fn are_verified(binary: &GoBinary, tables: &Tables) -> bool {
+    let is_verified = |module: &str| {
+        let version = version(binary, module);
+        version.is_some_and(|version| tables.module_row(module, version).is_some())
+    };
+    version(binary, SDK).is_none() || (is_verified(SDK) && is_verified(API))
 }
 
 fn version<'b>(binary: &'b GoBinary, module: &str) -> Option<&'b str> {

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Deserializer, de::Error};
 
-use super::{Wanted, layout, spans};
+use super::{Wanted, labels, layout, requests, spans};
 use crate::model::{
     binary::{GoVersion, MapImplementation},
-    plan::ProbeRole,
+    plan::{LabelKind, ProbeRole},
 };
 
 /// A table that cannot be read.
@@ -60,17 +60,29 @@ impl Tables {
             .probes
             .iter()
             .map(|row| row.function.clone())
-            .chain(self.map_assign.clone());
+            .chain(self.map_assign.clone())
+            .chain(requests::wanted_functions())
+            .chain(labels::wanted_functions());
         let contexts: BTreeSet<_> = self.go.values().flat_map(|row| &row.contexts).collect();
         Wanted {
             functions: functions.collect(),
-            itabs: spans::wanted_itabs(contexts.into_iter().map(String::as_str)).collect(),
+            itabs: spans::wanted_itabs(contexts.into_iter().map(String::as_str))
+                .chain(requests::wanted_itabs())
+                .collect(),
             fields: layout::FIELDS
                 .iter()
                 .chain(spans::FIELDS)
                 .map(|field| (*field).to_owned())
                 .collect(),
         }
+    }
+
+    /// Each Go release that a row was read from, e.g. `go1.26.11`, and the row: offsets in bytes by `struct.field`.
+    pub fn go_releases(&self) -> impl Iterator<Item = (String, &BTreeMap<String, u32>)> {
+        self.go.values().map(|row| {
+            let Version([major, minor, patch]) = row.verified;
+            (format!("go{major}.{minor}.{patch}"), &row.offsets)
+        })
     }
 
     pub(super) fn go_row(&self, version: &GoVersion) -> Option<&GoRow> {
@@ -174,9 +186,10 @@ struct RuntimeFile {
 #[serde(deny_unknown_fields)]
 pub(super) struct GoRow {
     /// The release whose DWARF and source the row was read from.
-    #[serde(rename = "verified")]
-    _verified: Version<3>,
+    verified: Version<3>,
     pub(super) contexts: Vec<String>,
+    /// What `g.labels` points to.
+    pub(super) labels: LabelKind,
     pub(super) offsets: BTreeMap<String, u32>,
 }
 

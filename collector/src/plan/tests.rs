@@ -1,8 +1,11 @@
 //! Plans of binaries that are described, not read.
 
+mod whole_writes;
+
 use std::sync::Arc;
 
 use super::{Tables, plan, wanted};
+use crate::golang::{layout::Layout, version};
 use crate::model::{
     binary::*,
     layout::MapLayout,
@@ -57,6 +60,7 @@ fn binary(minor: u32, map_implementation: MapImplementation) -> GoBinary {
             raw: format!("go1.{minor}.3"),
             experiments: vec![],
         },
+        layout: Layout::of(&version::parse("go1.27").unwrap()).unwrap(),
         architecture: Architecture::Amd64,
         build_mode: None,
         position_independent: false,

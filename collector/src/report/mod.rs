@@ -1,3 +1,21 @@
-//! In: what a recording amounts to. Out: text for a person. Shows nothing that was not measured.
+//! In: a recording, read back from its directory, and what is asked of it. Out: its reports, as files beside it, and text
+//! for a person. Shows nothing that was not measured, says what could not be read, and never changes the recording.
 
+mod compare;
+mod error;
+mod files;
+mod html;
+mod metrics;
+mod output;
+mod profile;
+mod recording;
+mod tables;
 pub mod terminal;
+
+pub use self::{
+    compare::{Comparison, compare},
+    error::ReportError,
+    files::{Adviser, Asked, Reported, write},
+    html::TraceUrl,
+    recording::{Recording, Unread},
+};

@@ -73,13 +73,18 @@ impl Symbolizer {
             .collect();
         let foreign = self.foreign.frames(pid, binary, bias, &foreign);
         let mut result = Vec::with_capacity(places.len());
-        for place in places {
+        for (index, place) in places.into_iter().enumerate() {
             match foreign.get(&place) {
                 Some(frames) => result.extend_from_slice(frames),
                 None => {
                     let at = place.lookup.wrapping_sub(bias);
                     let found = resolver.resolve(at, &FindSymOpts::CodeInfoAndInlined);
+                    // As in Go's own tracebacks: what the compiler wrote to make the call is no caller.
+                    let is_left_out = index > 0 && resolver.is_left_out(at, result.last());
                     frames::push(&mut result, place.address, found.as_ref());
+                    if is_left_out {
+                        result.pop();
+                    }
                 }
             }
         }
@@ -88,12 +93,12 @@ impl Symbolizer {
 
     /// The name of a type, in Go syntax, from the run-time address of its descriptor. Types that the program
     /// made while running (`reflect.MapOf`) are not in the file: `None`.
-    pub fn type_name(&self, binary: &GoBinary, bias: u64, type_address: u64) -> Option<String> {
+    pub fn map_type_name(&self, binary: &GoBinary, bias: u64, type_address: u64) -> Option<String> {
         if !binary.image.is_unchanged() {
             return None;
         }
         let address = VirtualAddress(type_address.checked_sub(bias)?);
-        Types::of(binary)?.name(address).map(str::to_owned)
+        Types::of(binary).map_name(address).map(str::to_owned)
     }
 
     /// Drops what is remembered of a process, whose id may now be another's.

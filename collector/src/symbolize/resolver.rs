@@ -9,8 +9,10 @@ use blazesym::{
 
 use crate::{
     golang::pclntab::{Call, Pclntab},
-    model::binary::GoBinary,
+    model::{binary::GoBinary, frame::Frame},
 };
+
+const PANICS: [&str; 3] = ["runtime.gopanic", "runtime.sigpanic", "runtime.panicwrap"];
 
 /// Names the Go code of one executable. Addresses are without load bias.
 #[derive(Debug)]
@@ -34,9 +36,18 @@ impl<'a> GoResolver<'a> {
             .is_some_and(|range| range.contains(&address))
     }
 
-    /// Bytes between the stack pointer and the return address at an instruction.
-    pub fn stack_delta(&self, address: u64) -> Option<i32> {
-        self.table.find(address)?.stack_delta(address)
+    /// The caller that a walk of frame pointers loses.
+    pub fn lost_caller(&self, bias: u64, leaf: u64, top_words: [u64; 2]) -> Option<u64> {
+        self.table.lost_caller(bias, leaf, top_words)
+    }
+
+    /// Whether Go's own tracebacks leave the function at an address out: a wrapper, but where it is what panicked.
+    /// https://github.com/golang/go/blob/go1.22.0/src/runtime/traceback.go#L1185
+    pub fn is_left_out(&self, address: u64, callee: Option<&Frame>) -> bool {
+        let callee = callee.and_then(|frame| frame.function.as_deref());
+        let panics = callee.is_some_and(|name| PANICS.contains(&name));
+        let function = self.table.find(address);
+        !panics && function.is_some_and(|function| function.is_wrapper())
     }
 
     /// The function at an address, the calls inlined into it, and their lines.

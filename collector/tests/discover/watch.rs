@@ -106,3 +106,28 @@ fn a_process_that_comes_to_run_what_was_asked_for_is_found() {
     });
     assert_eq!(started.executable, shop);
 }
+
+#[test]
+fn a_look_at_some_processes_sees_what_became_of_them_and_takes_the_others_for_what_they_were() {
+    let (one, other) = (Target::sleep(), Target::sleep());
+    let pids = [one.pid(), other.pid()];
+    let mut watcher = Watcher::new(Selector {
+        pids: pids.to_vec(),
+        ..Selector::default()
+    });
+    assert_eq!(watcher.changes_of([one.pid()]).started.len(), 1);
+    assert_eq!(watcher.changes_of(pids).started.len(), 1);
+    drop((one, other));
+    assert_eq!(watcher.changes_of([pids[0]]).exited, [pids[0]]);
+    let again = watcher.changes_of([pids[0]]);
+    assert!(again.exited.is_empty() && again.passed_over.is_empty());
+    assert_eq!(watcher.changes().expect("look").exited, [pids[1]]);
+}
+
+#[test]
+fn a_process_that_was_not_asked_for_is_not_looked_at() {
+    let (asked_for, other) = (Target::sleep(), Target::sleep());
+    let mut watcher = Watcher::new(by_pid(asked_for.pid()));
+    let changes = watcher.changes_of([other.pid()]);
+    assert!(changes.started.is_empty() && changes.passed_over.is_empty());
+}

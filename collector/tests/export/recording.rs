@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::sample;
 
 /// As the interface lists them.
-const FIELDS: [&str; 26] = [
+const FIELDS: [&str; 27] = [
     "monotonic_nano",
     "time_unix_nano",
     "duration_nano",
@@ -36,6 +36,7 @@ const FIELDS: [&str; 26] = [
     "map_len",
     "map_capacity_before",
     "map_capacity_after",
+    "unobserved",
     "cause",
     "breakdown_nano",
     "stack",
@@ -63,10 +64,12 @@ fn measured() -> Measured {
         duration_nano: 10_000_000_000,
         threshold_nano: 100_000,
         mode: "slowpath".into(),
+        budget_percent: 1.0,
         targets: Vec::new(),
         skipped: Vec::new(),
         losses,
         probes: vec![probe("a", Some(500_000)), probe("b", Some(700_000))],
+        writes: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use slowmap::model::{
-    binary::VirtualAddress,
+    binary::{BuildIds, Executable, FileOffset, VirtualAddress},
     cause::{Breakdown, Cause},
     frame::Frame,
     process::{GoProcess, Pid, TargetPid},
@@ -34,12 +34,27 @@ pub fn process(pid: u32, service: &str) -> Arc<GoProcess> {
     })
 }
 
+fn executable() -> Executable {
+    Executable {
+        path: "/srv/bin/shop".into(),
+        build_ids: BuildIds {
+            gnu: Some("abad1dea".into()),
+            go: Some("go/build/id".into()),
+            htlhash: "00112233445566778899aabbccddeeff".into(),
+        },
+        code: 0x40_0000..0x50_0000,
+        code_offset: FileOffset(0),
+        go_code: 0x40_1000..0x48_0000,
+    }
+}
+
 pub fn write(process: &Arc<GoProcess>) -> CorrelatedWrite {
     let mut breakdown = Breakdown::default();
     breakdown.add(Cause::Growth, 2_000_000);
     breakdown.add(Cause::GcAssist, 300_000);
     let write = SlowWrite {
         process: process.clone(),
+        executable: Arc::new(executable()),
         go_version: "go1.26.8".into(),
         tid: 4_712,
         target_tid: 8,
@@ -55,7 +70,9 @@ pub fn write(process: &Arc<GoProcess>) -> CorrelatedWrite {
         map_len: Some(1_792),
         map_capacity_before: Some(2_048),
         map_capacity_after: Some(4_096),
-        context: None,
+        traceparent: None,
+        labels: None,
+        span_slots: Vec::new(),
     };
     let symbolized = SymbolizedWrite {
         attributed: AttributedWrite {
@@ -89,6 +106,7 @@ pub fn write(process: &Arc<GoProcess>) -> CorrelatedWrite {
             trace_flags: 1,
         }),
         correlation: Correlation::StackScan,
+        unobserved: Vec::new(),
     }
 }
 

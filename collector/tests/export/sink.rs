@@ -1,8 +1,12 @@
 //! Real OTLP receivers on loopback, over gRPC and HTTP, that keep what arrives.
 
 use std::{
+    io::Read,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -15,11 +19,28 @@ use axum::{
     routing::post,
 };
 use opentelemetry_proto::tonic::{
-    collector::trace::v1::{
-        ExportTraceServiceRequest, ExportTraceServiceResponse,
-        trace_service_server::{TraceService, TraceServiceServer},
+    collector::{
+        logs::v1::{
+            ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
+            logs_service_server::{LogsService, LogsServiceServer},
+        },
+        metrics::v1::{
+            ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+            metrics_service_server::{MetricsService, MetricsServiceServer},
+        },
+        profiles::v1development::{
+            ExportProfilesPartialSuccess, ExportProfilesServiceRequest,
+            ExportProfilesServiceResponse,
+            profiles_service_server::{ProfilesService, ProfilesServiceServer},
+        },
+        trace::v1::{
+            ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+            trace_service_server::{TraceService, TraceServiceServer},
+        },
     },
     common::v1::{KeyValue, any_value::Value},
+    logs::v1::ResourceLogs,
+    metrics::v1::ResourceMetrics,
     trace::v1::{ResourceSpans, Span},
 };
 use prost::Message;
@@ -35,20 +56,24 @@ use crate::tls::{Authority, TlsListener};
 
 #[derive(Clone, Default)]
 pub struct Received {
-    requests: Arc<Mutex<Vec<ExportTraceServiceRequest>>>,
-    headers: Arc<Mutex<Vec<(String, String)>>>,
-    /// What is answered instead of taking the spans.
+    traces: Requests<ExportTraceServiceRequest>,
+    logs: Requests<ExportLogsServiceRequest>,
+    metrics: Requests<ExportMetricsServiceRequest>,
+    profiles: Requests<ExportProfilesServiceRequest>,
+    headers: Requests<(String, String)>,
+    /// What is answered instead of taking a request.
     refusal: Arc<Mutex<Option<Status>>>,
+    /// Of each request, by the answer.
+    rejected: Arc<AtomicI64>,
 }
+
+type Requests<T> = Arc<Mutex<Vec<T>>>;
 
 impl Received {
     pub fn resources(&self) -> Vec<ResourceSpans> {
-        self.requests
-            .lock()
-            .unwrap()
-            .iter()
-            .flat_map(|request| request.resource_spans.clone())
-            .collect()
+        let requests = self.traces.lock().unwrap();
+        let resources = requests.iter().map(|request| &request.resource_spans);
+        resources.flatten().cloned().collect()
     }
 
     pub fn spans(&self) -> Vec<Span> {
@@ -57,6 +82,25 @@ impl Received {
             .into_iter()
             .flat_map(|resource| resource.scope_spans);
         scopes.flat_map(|scope| scope.spans).collect()
+    }
+
+    pub fn logs(&self) -> Vec<ResourceLogs> {
+        let requests = self.logs.lock().unwrap();
+        let resources = requests.iter().map(|request| &request.resource_logs);
+        resources.flatten().cloned().collect()
+    }
+
+    /// Of each collection that arrived.
+    pub fn metrics(&self) -> Vec<Vec<ResourceMetrics>> {
+        let requests = self.metrics.lock().unwrap();
+        let collections = requests
+            .iter()
+            .map(|request| request.resource_metrics.clone());
+        collections.collect()
+    }
+
+    pub fn profiles(&self) -> Vec<ExportProfilesServiceRequest> {
+        self.profiles.lock().unwrap().clone()
     }
 
     pub fn header(&self, name: &str) -> Option<String> {
@@ -72,34 +116,82 @@ impl Received {
         *self.refusal.lock().unwrap() = status;
     }
 
+    /// From now on so many of each request are rejected.
+    pub fn reject(&self, count: i64) {
+        self.rejected.store(count, Ordering::Relaxed);
+    }
+
     pub async fn wait_for(&self, spans: usize) {
         wait_until("that many spans arrived", || self.spans().len() >= spans).await;
     }
 
-    fn take(
+    fn take<T>(
         &self,
-        request: ExportTraceServiceRequest,
+        requests: &Requests<T>,
+        request: T,
         headers: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<ExportTraceServiceResponse, Status> {
+    ) -> Result<i64, Status> {
         self.headers.lock().unwrap().extend(headers);
         if let Some(status) = self.refusal.lock().unwrap().clone() {
             return Err(status);
         }
-        self.requests.lock().unwrap().push(request);
-        Ok(ExportTraceServiceResponse::default())
+        requests.lock().unwrap().push(request);
+        Ok(self.rejected.load(Ordering::Relaxed))
     }
 }
 
-#[tonic::async_trait]
-impl TraceService for Received {
-    async fn export(
-        &self,
-        request: Request<ExportTraceServiceRequest>,
-    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let headers = pairs(&request.metadata().clone().into_headers());
-        self.take(request.into_inner(), headers).map(Response::new)
-    }
+/// A service of gRPC and a path of HTTP that keep what they get.
+macro_rules! receive {
+    ($service:ident, $requests:ident, $request:ident, $response:ident, $partial:ident, $rejected:ident) => {
+        #[tonic::async_trait]
+        impl $service for Received {
+            async fn export(
+                &self,
+                request: Request<$request>,
+            ) -> Result<Response<$response>, Status> {
+                let headers = pairs(&request.metadata().clone().into_headers());
+                let $rejected = self.take(&self.$requests, request.into_inner(), headers)?;
+                let partial_success = ($rejected > 0).then(|| $partial {
+                    $rejected,
+                    error_message: "too many".into(),
+                });
+                Ok(Response::new($response { partial_success }))
+            }
+        }
+    };
 }
+receive!(
+    TraceService,
+    traces,
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+    ExportTracePartialSuccess,
+    rejected_spans
+);
+receive!(
+    LogsService,
+    logs,
+    ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
+    ExportLogsPartialSuccess,
+    rejected_log_records
+);
+receive!(
+    MetricsService,
+    metrics,
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+    ExportMetricsPartialSuccess,
+    rejected_data_points
+);
+receive!(
+    ProfilesService,
+    profiles,
+    ExportProfilesServiceRequest,
+    ExportProfilesServiceResponse,
+    ExportProfilesPartialSuccess,
+    rejected_profiles
+);
 
 fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
     let pair = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
@@ -140,11 +232,13 @@ impl Sink {
 
     pub fn grpc_at(address: SocketAddr) -> Self {
         Self::serve(address, |listener, received| async {
-            let service =
-                TraceServiceServer::new(received).accept_compressed(CompressionEncoding::Gzip);
+            let gzip = CompressionEncoding::Gzip;
             let incoming = TcpListenerStream::new(listener);
             tonic::transport::Server::builder()
-                .add_service(service)
+                .add_service(TraceServiceServer::new(received.clone()).accept_compressed(gzip))
+                .add_service(LogsServiceServer::new(received.clone()).accept_compressed(gzip))
+                .add_service(MetricsServiceServer::new(received.clone()).accept_compressed(gzip))
+                .add_service(ProfilesServiceServer::new(received).accept_compressed(gzip))
                 .serve_with_incoming(incoming)
                 .await
                 .unwrap();
@@ -153,9 +247,7 @@ impl Sink {
 
     pub fn http() -> Self {
         Self::serve(LOOPBACK, |listener, received| async {
-            let router = Router::new()
-                .route("/v1/traces", post(take_http))
-                .with_state(received);
+            let router = router(received);
             axum::serve(listener, router).await.unwrap();
         })
     }
@@ -181,9 +273,7 @@ impl Sink {
         let acceptor = authority.acceptor();
         Self::serve(LOOPBACK, |listener, received| async {
             let listener = TlsListener { listener, acceptor };
-            let router = Router::new()
-                .route("/v1/traces", post(take_http))
-                .with_state(received);
+            let router = router(received);
             axum::serve(listener, router).await.unwrap();
         })
     }
@@ -218,18 +308,80 @@ impl Sink {
     }
 }
 
-async fn take_http(
-    State(received): State<Received>,
+fn router(received: Received) -> Router {
+    Router::new()
+        .route("/v1/traces", post(take_traces))
+        .route("/v1/logs", post(take_logs))
+        .route("/v1/metrics", post(take_metrics))
+        .route("/v1development/profiles", post(take_profiles))
+        .with_state(received)
+}
+
+async fn take_traces(
+    state: State<Received>,
     headers: HeaderMap,
     body: Bytes,
 ) -> (StatusCode, Vec<u8>) {
-    let Ok(request) = ExportTraceServiceRequest::decode(body) else {
+    let requests = state.traces.clone();
+    take_http(&state, &requests, &headers, &body)
+}
+
+async fn take_logs(
+    state: State<Received>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, Vec<u8>) {
+    let requests = state.logs.clone();
+    take_http(&state, &requests, &headers, &body)
+}
+
+async fn take_metrics(
+    state: State<Received>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, Vec<u8>) {
+    let requests = state.metrics.clone();
+    take_http(&state, &requests, &headers, &body)
+}
+
+async fn take_profiles(
+    state: State<Received>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, Vec<u8>) {
+    let requests = state.profiles.clone();
+    take_http(&state, &requests, &headers, &body)
+}
+
+fn take_http<T: Message + Default>(
+    received: &Received,
+    requests: &Requests<T>,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> (StatusCode, Vec<u8>) {
+    let encoding = headers.get("content-encoding").map(|name| name.as_bytes());
+    let Ok(request) = T::decode(plain(encoding, body).as_slice()) else {
         return (StatusCode::BAD_REQUEST, Vec::new());
     };
-    match received.take(request, pairs(&headers)) {
-        Ok(response) => (StatusCode::OK, response.encode_to_vec()),
+    match received.take(requests, request, pairs(headers)) {
+        Ok(_) => (StatusCode::OK, Vec::new()),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, Vec::new()),
     }
+}
+
+fn plain(encoding: Option<&[u8]>, body: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    match encoding {
+        None => plain.extend_from_slice(body),
+        Some(b"gzip") => {
+            flate2::read::GzDecoder::new(body)
+                .read_to_end(&mut plain)
+                .unwrap();
+        }
+        Some(b"zstd") => zstd::stream::copy_decode(body, &mut plain).unwrap(),
+        Some(other) => panic!("{other:?}"),
+    }
+    plain
 }
 
 /// An address on which nobody listens.

@@ -1,20 +1,19 @@
 //! What a span says.
 
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use slowmap::export::otlp::ExportSettings;
 
 use crate::{
     sample::{self, DURATION, SPAN_ID, START, TRACE_ID},
     sink::{Sink, attribute},
-    traces::{finish, settings, start},
+    traces::{finish, only_traces, settings, start, start_all},
 };
 
 #[tokio::test]
 async fn a_slow_write_is_a_child_of_its_request_with_exact_times_and_one_event() {
     let sink = Sink::grpc();
-    let (sender, task) = start(settings(&sink.url()));
-    sender
-        .offer(sample::write(&sample::process(1, "shop")))
-        .unwrap();
+    let (mut sender, task) = start(settings(&sink.url()));
+    sender.offer(sample::write(&sample::process(1, "shop")));
     finish(sender, task).await;
 
     let [span] = sink.received.spans().try_into().unwrap();
@@ -65,10 +64,10 @@ async fn a_slow_write_is_a_child_of_its_request_with_exact_times_and_one_event()
 #[tokio::test]
 async fn the_resource_is_the_services_own() {
     let sink = Sink::grpc();
-    let (sender, task) = start(settings(&sink.url()));
+    let (mut sender, task) = start(settings(&sink.url()));
     let (shop, stock) = (sample::process(1, "shop"), sample::process(2, "stock"));
     for process in [&shop, &stock, &shop] {
-        sender.offer(sample::write(process)).unwrap();
+        sender.offer(sample::write(process));
     }
     finish(sender, task).await;
 
@@ -104,16 +103,16 @@ async fn a_write_without_a_trace_is_a_root_span_only_where_that_is_asked_for() {
     let sink = Sink::grpc();
     let orphan = || sample::bare(sample::write(&sample::process(1, "shop")));
 
-    let (sender, task) = start(settings(&sink.url()));
-    sender.offer(orphan()).unwrap_err();
+    let (mut sender, task) = start(settings(&sink.url()));
+    sender.offer(orphan());
     let counts = finish(sender, task).await;
     assert_eq!(counts.dropped["no_context"], 1);
 
-    let (sender, task) = start(slowmap::export::otlp::Settings {
+    let (mut sender, task) = start_all(ExportSettings {
         roots: true,
-        ..settings(&sink.url())
+        ..only_traces(settings(&sink.url()))
     });
-    sender.offer(orphan()).unwrap();
+    sender.offer(orphan());
     finish(sender, task).await;
     let [span] = sink.received.spans().try_into().unwrap();
     assert!(span.parent_span_id.is_empty());
@@ -130,10 +129,10 @@ async fn a_write_without_a_trace_is_a_root_span_only_where_that_is_asked_for() {
 #[tokio::test]
 async fn a_write_whose_trace_is_not_sampled_is_not_sent() {
     let sink = Sink::grpc();
-    let (sender, task) = start(settings(&sink.url()));
+    let (mut sender, task) = start(settings(&sink.url()));
     let mut write = sample::write(&sample::process(1, "shop"));
     write.context.as_mut().unwrap().trace_flags = 0;
-    sender.offer(write).unwrap_err();
+    sender.offer(write);
     let counts = finish(sender, task).await;
     assert_eq!(counts.dropped["not_sampled"], 1);
     assert_eq!(sink.received.spans().len(), 0);

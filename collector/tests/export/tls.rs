@@ -138,10 +138,8 @@ async fn spans_arrive_over_tls_with_a_client_certificate() {
         (Protocol::Grpc, Sink::grpc_tls(&authority)),
         (Protocol::HttpProtobuf, Sink::http_tls(&authority)),
     ] {
-        let (sender, task) = start(tls_settings(&sink, protocol, tls.clone()));
-        sender
-            .offer(sample::write(&sample::process(1, "shop")))
-            .unwrap();
+        let (mut sender, task) = start(tls_settings(&sink, protocol, tls.clone()));
+        sender.offer(sample::write(&sample::process(1, "shop")));
         let counts = finish(sender, task).await;
         assert_eq!((counts.exported, counts.failures), (1, 0), "{protocol:?}");
     }
@@ -158,10 +156,8 @@ async fn a_server_that_the_authority_did_not_certify_gets_nothing() {
     ] {
         let settings = tls_settings(&sink, protocol, tls.clone());
         let grace = std::time::Duration::from_millis(300);
-        let (sender, task) = start(Settings { grace, ..settings });
-        sender
-            .offer(sample::write(&sample::process(1, "shop")))
-            .unwrap();
+        let (mut sender, task) = start(Settings { grace, ..settings });
+        sender.offer(sample::write(&sample::process(1, "shop")));
         let counts = finish(sender, task).await;
         assert_eq!(counts.exported, 0, "{protocol:?}");
         assert!(

@@ -7,11 +7,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use slowmap::export::otlp::{
-    Compression, ExportCounts, Headers, Protocol, Settings, TlsFiles, TraceExporter, TraceSender,
+use slowmap::{
+    export::otlp::{
+        Compression, ExportCounts, ExportSettings, ExportTasks, Exporters, Headers, Protocol,
+        Settings, TlsFiles,
+    },
+    model::time::UnixNanos,
 };
-use tokio::task::JoinHandle;
 use tonic::Status;
+use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{
     sample,
@@ -31,7 +35,13 @@ pub fn settings(endpoint: &str) -> Settings {
         schedule_delay: Duration::from_millis(20),
         retry_limit: Duration::from_secs(60),
         grace: Duration::from_secs(10),
-        roots: false,
+    }
+}
+
+pub fn only_traces(settings: Settings) -> ExportSettings {
+    ExportSettings {
+        traces: Some(settings),
+        ..ExportSettings::default()
     }
 }
 
@@ -43,28 +53,50 @@ fn http_settings(sink: &Sink) -> Settings {
     }
 }
 
-pub fn start(settings: Settings) -> (TraceSender, JoinHandle<ExportCounts>) {
+pub fn start(settings: Settings) -> (Exporters, ExportTasks) {
+    start_all(only_traces(settings))
+}
+
+pub fn start_all(settings: ExportSettings) -> (Exporters, ExportTasks) {
     LazyLock::force(&LOG);
-    TraceExporter::start(settings).unwrap()
+    Exporters::start(settings, UnixNanos(1)).unwrap()
 }
 
-/// Ends the export; the sum must be right whatever happened.
-pub async fn finish(sender: TraceSender, task: JoinHandle<ExportCounts>) -> ExportCounts {
-    drop(sender);
-    let counts = task.await.unwrap();
-    assert_eq!(
-        counts.offered,
-        counts.exported + counts.dropped.values().sum::<u64>(),
-        "{counts:?}"
-    );
-    counts
+/// Ends the export; the sums must be right whatever happened. Returns the counts of the first signal.
+pub async fn finish(exporters: Exporters, tasks: ExportTasks) -> ExportCounts {
+    finish_all(exporters, tasks).await.swap_remove(0).1
 }
 
-fn offer(sender: &TraceSender, count: usize) -> usize {
+pub async fn finish_all(
+    exporters: Exporters,
+    tasks: ExportTasks,
+) -> Vec<(&'static str, ExportCounts)> {
+    drop(exporters);
+    let all = tasks.finish().await;
+    for (signal, counts) in &all {
+        assert_eq!(
+            counts.offered + counts.recovered,
+            counts.exported + counts.dropped.values().sum::<u64>() + counts.on_disk,
+            "{signal}: {counts:?}"
+        );
+    }
+    all
+}
+
+/// Of the first signal, as of now.
+pub fn counts(exporters: &Exporters) -> ExportCounts {
+    exporters.counts().swap_remove(0).1
+}
+
+/// How many of so many writes the queue took.
+fn offer(exporters: &mut Exporters, count: usize) -> usize {
     let process = sample::process(1, "shop");
-    (0..count)
-        .filter(|_| sender.offer(sample::write(&process)).is_ok())
-        .count()
+    let dropped = |exporters: &Exporters| counts(exporters).dropped.values().sum::<u64>() as usize;
+    let before = dropped(exporters);
+    for _ in 0..count {
+        exporters.offer(sample::write(&process));
+    }
+    count - (dropped(exporters) - before)
 }
 
 #[tokio::test]
@@ -76,8 +108,8 @@ async fn spans_arrive_over_grpc_with_the_headers_and_the_compression_that_were_c
         compression: Compression::Gzip,
         ..settings(&sink.url())
     };
-    let (sender, task) = start(settings);
-    offer(&sender, 250);
+    let (mut sender, task) = start(settings);
+    offer(&mut sender, 250);
     let counts = finish(sender, task).await;
     assert_eq!((counts.exported, counts.failures), (250, 0));
     assert_eq!(sink.received.spans().len(), 250);
@@ -96,11 +128,11 @@ async fn spans_arrive_over_grpc_with_the_headers_and_the_compression_that_were_c
 async fn spans_arrive_over_http_with_the_headers_that_were_configured() {
     let sink = Sink::http();
     let headers = Headers([("x-tenant".to_owned(), "one".to_owned())].into());
-    let (sender, task) = start(Settings {
+    let (mut sender, task) = start(Settings {
         headers,
         ..http_settings(&sink)
     });
-    offer(&sender, 250);
+    offer(&mut sender, 250);
     let counts = finish(sender, task).await;
     assert_eq!((counts.exported, counts.failures), (250, 0));
     assert_eq!(sink.received.spans().len(), 250);
@@ -115,12 +147,12 @@ async fn spans_arrive_over_http_with_the_headers_that_were_configured() {
 #[tokio::test]
 async fn a_span_goes_out_within_a_second_without_waiting_for_a_full_batch() {
     let sink = Sink::grpc();
-    let (sender, task) = start(Settings {
+    let (mut sender, task) = start(Settings {
         schedule_delay: Duration::from_millis(500),
         ..settings(&sink.url())
     });
     let offered = Instant::now();
-    offer(&sender, 1);
+    offer(&mut sender, 1);
     sink.received.wait_for(1).await;
     assert!(
         offered.elapsed() < Duration::from_secs(1),
@@ -133,9 +165,9 @@ async fn a_span_goes_out_within_a_second_without_waiting_for_a_full_batch() {
 #[tokio::test]
 async fn what_the_queue_holds_arrives_once_an_endpoint_that_was_down_is_up() {
     let address = free_address();
-    let (sender, task) = start(settings(&format!("http://{address}")));
-    offer(&sender, 30);
-    wait_until("an export failed", || sender.counts().failures > 0).await;
+    let (mut sender, task) = start(settings(&format!("http://{address}")));
+    offer(&mut sender, 30);
+    wait_until("an export failed", || counts(&sender).failures > 0).await;
     let sink = Sink::grpc_at(address);
     sink.received.wait_for(30).await;
     let counts = finish(sender, task).await;
@@ -150,12 +182,12 @@ async fn what_the_queue_holds_arrives_once_an_endpoint_that_was_down_is_up() {
 async fn an_endpoint_that_goes_down_and_comes_back_gets_the_rest() {
     let first = Sink::grpc();
     let address = first.address;
-    let (sender, task) = start(settings(&first.url()));
-    offer(&sender, 10);
+    let (mut sender, task) = start(settings(&first.url()));
+    offer(&mut sender, 10);
     first.received.wait_for(10).await;
     drop(first);
-    offer(&sender, 10);
-    wait_until("an export failed", || sender.counts().failures > 0).await;
+    offer(&mut sender, 10);
+    wait_until("an export failed", || counts(&sender).failures > 0).await;
     let second = Sink::grpc_at(address);
     second.received.wait_for(10).await;
     let counts = finish(sender, task).await;
@@ -171,10 +203,10 @@ async fn with_the_endpoint_down_writes_beyond_the_queue_are_counted_to_the_last(
         grace: Duration::from_millis(300),
         ..settings(&format!("http://{address}"))
     };
-    let (sender, task) = start(settings);
-    let mut accepted = offer(&sender, 200);
-    wait_until("an export failed", || sender.counts().failures > 0).await;
-    accepted += offer(&sender, 800);
+    let (mut sender, task) = start(settings);
+    let mut accepted = offer(&mut sender, 200);
+    wait_until("an export failed", || counts(&sender).failures > 0).await;
+    accepted += offer(&mut sender, 800);
     assert_eq!(accepted, 50 + 20, "the queue and the batch in flight");
     let counts = finish(sender, task).await;
     assert_eq!(counts.offered, 1_000);
@@ -185,11 +217,11 @@ async fn with_the_endpoint_down_writes_beyond_the_queue_are_counted_to_the_last(
 #[tokio::test]
 async fn what_is_left_is_sent_at_the_end_and_the_end_does_not_wait_for_the_schedule() {
     let sink = Sink::grpc();
-    let (sender, task) = start(Settings {
+    let (mut sender, task) = start(Settings {
         schedule_delay: Duration::from_secs(1),
         ..settings(&sink.url())
     });
-    offer(&sender, 7);
+    offer(&mut sender, 7);
     let end = Instant::now();
     let counts = finish(sender, task).await;
     assert_eq!(counts.exported, 7);
@@ -204,11 +236,11 @@ async fn what_is_left_is_sent_at_the_end_and_the_end_does_not_wait_for_the_sched
 async fn an_endpoint_that_is_down_does_not_hold_up_the_end_beyond_the_grace_period() {
     let address = free_address();
     let grace = Duration::from_millis(400);
-    let (sender, task) = start(Settings {
+    let (mut sender, task) = start(Settings {
         grace,
         ..settings(&format!("http://{address}"))
     });
-    offer(&sender, 5);
+    offer(&mut sender, 5);
     let end = Instant::now();
     let counts = finish(sender, task).await;
     assert_eq!(counts.dropped["shutdown"], 5);
@@ -222,15 +254,15 @@ async fn an_endpoint_that_is_down_does_not_hold_up_the_end_beyond_the_grace_peri
 #[tokio::test]
 async fn a_batch_that_the_endpoint_refuses_for_good_is_dropped_and_the_next_is_sent() {
     let sink = Sink::grpc();
-    let (sender, task) = start(settings(&sink.url()));
+    let (mut sender, task) = start(settings(&sink.url()));
     sink.received.refuse(Some(Status::invalid_argument("no")));
-    offer(&sender, 3);
+    offer(&mut sender, 3);
     wait_until("a write was dropped", || {
-        !sender.counts().dropped.is_empty()
+        !counts(&sender).dropped.is_empty()
     })
     .await;
     sink.received.refuse(None);
-    offer(&sender, 4);
+    offer(&mut sender, 4);
     let counts = finish(sender, task).await;
     assert_eq!(
         (
@@ -243,16 +275,85 @@ async fn a_batch_that_the_endpoint_refuses_for_good_is_dropped_and_the_next_is_s
 }
 
 #[tokio::test]
+async fn an_endpoint_that_is_busy_is_left_alone_for_as_long_as_it_asks() {
+    let sink = Sink::grpc();
+    let (mut sender, task) = start(settings(&sink.url()));
+    let pause = Duration::from_secs(1);
+    let details = ErrorDetails::with_retry_info(Some(pause));
+    let busy = Status::with_error_details(tonic::Code::ResourceExhausted, "busy", details);
+    sink.received.refuse(Some(busy));
+    offer(&mut sender, 3);
+    wait_until("an export failed", || counts(&sender).failures > 0).await;
+    let refused = Instant::now();
+    sink.received.refuse(None);
+    let counts = finish(sender, task).await;
+    assert_eq!((counts.exported, counts.failures), (3, 1));
+    assert!(refused.elapsed() > pause / 2, "{:?}", refused.elapsed());
+}
+
+#[tokio::test]
+async fn what_an_endpoint_rejects_of_a_batch_is_counted_and_the_rest_too() {
+    let sink = Sink::grpc();
+    let (mut sender, task) = start(settings(&sink.url()));
+    sink.received.reject(2);
+    offer(&mut sender, 5);
+    let counts = finish(sender, task).await;
+    assert_eq!((counts.exported, counts.dropped["rejected"]), (3, 2));
+    assert_eq!(counts.failures, 0);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_does_not_take_a_signal_is_not_bothered_with_it_and_that_is_said_once() {
+    let sink = Sink::grpc();
+    let (mut sender, task) = start(settings(&sink.url()));
+    sink.received.refuse(Some(Status::unimplemented("what?")));
+    for _ in 0..3 {
+        let dropped = counts(&sender).dropped.get("unsupported").copied();
+        offer(&mut sender, 4);
+        wait_until("they were dropped", || {
+            counts(&sender).dropped.get("unsupported").copied() > dropped
+        })
+        .await;
+    }
+    let counts = finish(sender, task).await;
+    assert_eq!((counts.dropped["unsupported"], counts.failures), (12, 1));
+    let log = LOG.lines_about(&sink.address.to_string());
+    assert_eq!(log.len(), 1, "{log:#?}");
+    assert!(
+        log[0].contains("does not take traces") && log[0].contains("OTEL_TRACES_EXPORTER=none"),
+        "{log:#?}"
+    );
+}
+
+#[tokio::test]
+async fn a_batch_of_deep_stacks_is_sent_in_parts_that_a_server_takes() {
+    let sink = Sink::grpc();
+    let (mut sender, task) = start(Settings {
+        schedule_delay: Duration::from_millis(200),
+        ..settings(&sink.url())
+    });
+    let mut deep = sample::write(&sample::process(1, "shop"));
+    let frame = deep.symbolized.stack[2].clone();
+    deep.symbolized.stack.extend(vec![frame; 2_000]);
+    for _ in 0..100 {
+        sender.offer(deep.clone());
+    }
+    let counts = finish(sender, task).await;
+    assert_eq!((counts.exported, counts.failures), (100, 0), "{counts:?}");
+    assert_eq!(sink.received.spans().len(), 100);
+}
+
+#[tokio::test]
 async fn a_batch_is_given_up_after_the_retry_limit() {
     let address = free_address();
     let retry_limit = Duration::from_millis(500);
-    let (sender, task) = start(Settings {
+    let (mut sender, task) = start(Settings {
         retry_limit,
         ..settings(&format!("http://{address}"))
     });
-    offer(&sender, 3);
+    offer(&mut sender, 3);
     wait_until("a write was dropped", || {
-        !sender.counts().dropped.is_empty()
+        !counts(&sender).dropped.is_empty()
     })
     .await;
     let counts = finish(sender, task).await;
@@ -262,10 +363,10 @@ async fn a_batch_is_given_up_after_the_retry_limit() {
 #[tokio::test]
 async fn over_http_too_a_busy_endpoint_is_tried_again() {
     let sink = Sink::http();
-    let (sender, task) = start(http_settings(&sink));
+    let (mut sender, task) = start(http_settings(&sink));
     sink.received.refuse(Some(Status::unavailable("busy")));
-    offer(&sender, 3);
-    wait_until("an export failed", || sender.counts().failures > 0).await;
+    offer(&mut sender, 3);
+    wait_until("an export failed", || counts(&sender).failures > 0).await;
     sink.received.refuse(None);
     let counts = finish(sender, task).await;
     assert_eq!(counts.exported, 3);
@@ -283,7 +384,9 @@ async fn a_certificate_that_cannot_be_read_is_an_error_that_names_it() {
             protocol,
             ..settings("https://localhost:4317")
         };
-        let error = TraceExporter::start(settings).unwrap_err().to_string();
+        let error = Exporters::start(only_traces(settings), UnixNanos(1))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("/nowhere/ca.pem"), "{error}");
     }
 }
@@ -313,17 +416,17 @@ fn headers_of_the_environment_are_not_sent_unless_they_were_configured() {
 async fn the_log_says_once_each_that_the_endpoint_is_down_that_writes_are_lost_and_that_it_is_back()
 {
     let address = free_address();
-    let (sender, task) = start(Settings {
+    let (mut sender, task) = start(Settings {
         queue_capacity: 5,
         batch_size: 5,
         ..settings(&format!("http://{address}"))
     });
-    offer(&sender, 5);
-    wait_until("an export failed", || sender.counts().failures > 0).await;
-    offer(&sender, 100);
-    let failures = sender.counts().failures;
+    offer(&mut sender, 5);
+    wait_until("an export failed", || counts(&sender).failures > 0).await;
+    offer(&mut sender, 100);
+    let failures = counts(&sender).failures;
     wait_until("two more failed", || {
-        sender.counts().failures >= failures + 2
+        counts(&sender).failures >= failures + 2
     })
     .await;
     let sink = Sink::grpc_at(address);

@@ -2,9 +2,9 @@
 
 use std::{
     env, fs,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Read as _},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
     sync::Mutex,
     time::SystemTime,
 };
@@ -167,6 +167,8 @@ fn newest(directory: &Path) -> Option<SystemTime> {
 /// A running `PROGRAM wait`, ended when it is dropped.
 pub struct Running {
     child: Child,
+    /// Kept: it would die of a pipe that nobody reads if it printed more than was read.
+    _output: BufReader<ChildStdout>,
     pub first_lines: Vec<String>,
 }
 
@@ -179,13 +181,18 @@ impl Running {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the test program starts");
-        let output = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        let mut output = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let first_lines = output
+            .by_ref()
             .lines()
             .take(lines)
             .map(|line| line.expect("text"))
             .collect();
-        Self { child, first_lines }
+        Self {
+            child,
+            _output: output,
+            first_lines,
+        }
     }
 
     pub fn pid(&self) -> u32 {

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use crate::build::{EXE, MODES, go, shapes};
+use crate::build::{EXE, MODES, Mode, go, shapes};
 use slowmap::{
     golang::{image::FileBytes, pclntab::Pclntab, types::Types},
     inspect::{InspectError, Wanted, inspect, inspect_bytes},
@@ -13,6 +13,7 @@ const WANTED: Wanted<'_> = Wanted {
     functions: &["main.main", "runtime.mapassign_faststr"],
     itabs: &[("io.Writer", "*os.File")],
     dwarf_fields: &["runtime.g.goid"],
+    assumed: None,
 };
 
 fn inspect_vec(bytes: Vec<u8>) -> Result<GoBinary, InspectError> {
@@ -20,7 +21,7 @@ fn inspect_vec(bytes: Vec<u8>) -> Result<GoBinary, InspectError> {
 }
 
 /// Reads all that can be read of a damaged executable.
-fn exercise(binary: &GoBinary) {
+pub fn exercise(binary: &GoBinary) {
     let Some(table) = Pclntab::of(binary) else {
         return;
     };
@@ -32,7 +33,7 @@ fn exercise(binary: &GoBinary) {
         );
         let _ = table.find(range.start);
     }
-    let types = Types::of(binary).unwrap();
+    let types = Types::of(binary);
     for itab in &binary.itabs {
         let _ = types.qualified_name(itab.concrete_type);
     }
@@ -86,24 +87,64 @@ fn executables_for_other_machines_are_declined() {
     }
 }
 
+/// An executable of Go 1.22 that says it is of another release, of as many letters.
+pub fn pretending(version: &str, mode: Mode) -> Vec<u8> {
+    let mut bytes = fs::read(shapes("go1.22.12", mode)).unwrap();
+    let at = bytes
+        .windows(14)
+        .position(|window| window == b"\xff Go buildinf:")
+        .unwrap();
+    bytes[at + 33..at + 42].copy_from_slice(version.as_bytes());
+    bytes
+}
+
 #[test]
-fn an_unknown_release_and_a_development_build_are_declined() {
-    let original = fs::read(shapes("go1.22.12", EXE)).unwrap();
+fn an_unknown_release_without_dwarf_and_a_development_build_are_declined() {
     for (version, expected) in [
         (
             "go1.99.12",
-            "Go 1.99 is not in the tables (the executable says \"go1.99.12\")",
+            "go1.99: not verified, no DWARF (the executable says \"go1.99.12\"); --assume-go takes it for a release that is",
         ),
         ("devel x.x", "Go version \"devel x.x\" is not a release"),
     ] {
-        let mut bytes = original.clone();
-        let at = bytes
-            .windows(14)
-            .position(|window| window == b"\xff Go buildinf:")
-            .unwrap();
-        bytes[at + 33..at + 42].copy_from_slice(version.as_bytes());
-        assert_eq!(inspect_vec(bytes).unwrap_err().to_string(), expected);
+        let stripped = pretending(version, MODES[1]);
+        assert_eq!(inspect_vec(stripped).unwrap_err().to_string(), expected);
     }
+}
+
+#[test]
+fn an_unknown_release_is_read_by_its_own_dwarf() {
+    let known = inspect_vec(fs::read(shapes("go1.22.12", EXE)).unwrap()).unwrap();
+    let unknown = inspect_vec(pretending("go1.99.12", EXE)).unwrap();
+    assert_eq!(unknown.go_version.minor(), (1, 99));
+    assert_eq!(unknown.functions, known.functions);
+    assert_eq!(unknown.itabs, known.itabs);
+    assert_eq!(unknown.layout.moduledata, known.layout.moduledata);
+    exercise(&unknown);
+}
+
+#[test]
+fn an_unknown_release_is_what_the_user_says_it_is() {
+    let assumed = |version: &str, mode| {
+        let bytes = FileBytes::Owned(pretending(version, mode));
+        let wanted = Wanted {
+            assumed: "1.22".parse().ok(),
+            ..WANTED
+        };
+        inspect_bytes(bytes, Path::new("target"), &wanted).unwrap()
+    };
+    let known = inspect_vec(fs::read(shapes("go1.22.12", MODES[1])).unwrap()).unwrap();
+    for version in ["go1.99.12", "devel x.x"] {
+        let binary = assumed(version, MODES[1]);
+        assert_eq!(binary.go_version.minor(), (1, 22));
+        assert_eq!(binary.go_version.raw, version);
+        assert_eq!(binary.functions, known.functions);
+        exercise(&binary);
+    }
+    // What is known stays what it is.
+    let known = assumed("go1.21.99", EXE);
+    assert_eq!(known.go_version.minor(), (1, 21));
+    assert_eq!(known.go_version.assumed(), None);
 }
 
 #[test]

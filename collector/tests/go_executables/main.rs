@@ -4,6 +4,7 @@
 mod build;
 mod declines;
 mod inspect;
+mod mutations;
 mod processes;
 mod symbolize;
 mod types;

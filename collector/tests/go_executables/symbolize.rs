@@ -210,7 +210,7 @@ fn functions(binary: &GoBinary, top_words: [u64; 2], addresses: &[u64]) -> Vec<S
     let stack = RawStack {
         addresses: addresses.to_vec(),
         top_words,
-        truncated: false,
+        ..RawStack::default()
     };
     let frames = Symbolizer::new().symbolize(GONE, binary, 0, &stack);
     let own = frames.into_iter().filter(|frame| !frame.inlined);
@@ -276,6 +276,28 @@ fn a_caller_that_the_walk_lost_is_put_back() {
 }
 
 #[test]
+fn a_caller_that_the_compiler_wrote_is_left_out_unless_it_panicked() {
+    for toolchain in toolchains() {
+        let binary = inspected(&shapes(&toolchain, EXE));
+        let table = Pclntab::of(&binary).unwrap();
+        let inside = |name: &str| {
+            let mut functions = table.functions();
+            let found = functions.find(|function| function.name() == name);
+            found.unwrap().range().start + 8
+        };
+        let mut wrappers = table.functions().filter(|function| function.is_wrapper());
+        let wrapper = wrappers.next().expect("methods of embedded types have one");
+        let (main, panics) = (inside("main.main"), inside("runtime.sigpanic"));
+        let at = wrapper.range().start + 8;
+        let seen = functions(&binary, [0; 2], &[main, at, main]);
+        assert_eq!(seen, ["main.main", "main.main"], "{toolchain}");
+        let seen = functions(&binary, [0; 2], &[panics, at, main]);
+        let expected = ["runtime.sigpanic", wrapper.name(), "main.main"];
+        assert_eq!(seen, expected, "{toolchain}");
+    }
+}
+
+#[test]
 fn a_file_that_was_cut_while_mapped_is_left_alone() {
     let copy = tempfile::NamedTempFile::new().unwrap();
     std::fs::copy(shapes("local", EXE), copy.path()).unwrap();
@@ -289,7 +311,7 @@ fn a_file_that_was_cut_while_mapped_is_left_alone() {
     let after = frames(&binary, address);
     assert_eq!((after.len(), after[0].function.as_ref()), (1, None));
     assert_eq!(
-        Symbolizer::new().type_name(&binary, 0, binary.types.0),
+        Symbolizer::new().map_type_name(&binary, 0, binary.types.0),
         None
     );
 }

@@ -17,7 +17,7 @@ fn types_are_named_as_the_program_names_them() {
                 ..Wanted::default()
             };
             let binary = inspected(&executable, &wanted);
-            let types = Types::of(&binary).unwrap();
+            let types = Types::of(&binary);
             let printed = output_of(&executable, "types");
             let mut lines = printed.lines();
             let bias = bias(&binary, lines.next().unwrap());
@@ -73,6 +73,38 @@ fn itabs_have_the_names_and_addresses_of_their_symbols() {
         for mode in MODES {
             let other = inspected(&shapes(&toolchain, mode), &wanted);
             assert_eq!(other.itabs.len(), pairs.len(), "{toolchain} {}", mode.name);
+        }
+    }
+}
+
+/// Fields of `os.file`, to which `*os.File` leads; a word and one behind it that is not.
+const OF_FILE: [&str; 3] = ["pfd", "name", "appendMode"];
+
+#[test]
+fn type_descriptors_have_fields_where_debug_information_has_them_stripped_or_not() {
+    let in_debug_information = OF_FILE.map(|field| format!("os.file.{field}"));
+    let fields = in_debug_information.each_ref().map(String::as_str);
+    let wanted = Wanted {
+        itabs: &[("io.Writer", "*os.File")],
+        dwarf_fields: &fields,
+        ..Wanted::default()
+    };
+    for toolchain in toolchains() {
+        let known = inspected(&shapes(&toolchain, EXE), &wanted).dwarf_offsets;
+        assert_eq!(known.len(), OF_FILE.len(), "{toolchain}");
+        for mode in MODES {
+            let binary = inspected(&shapes(&toolchain, mode), &wanted);
+            let types = Types::of(&binary);
+            let file = types.pointee(binary.itabs[0].concrete_type).unwrap();
+            let inner = types.field(file, "file").unwrap().type_address;
+            let inner = types.pointee(inner).unwrap();
+            for (field, name) in OF_FILE.iter().zip(&in_debug_information) {
+                let found = types.field(inner, field).map(|field| field.offset);
+                assert_eq!(found, known.get(name).copied(), "{toolchain} {}", mode.name);
+            }
+            assert_eq!(types.field(inner, "none"), None);
+            assert_eq!(types.field(binary.itabs[0].concrete_type, "file"), None);
+            assert_eq!(types.map_group(file), None);
         }
     }
 }

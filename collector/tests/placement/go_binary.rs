@@ -9,7 +9,7 @@ use std::{
 use object::{Object, ObjectSegment, ObjectSymbol, SymbolKind};
 use slowmap::{
     inspect::placement::{self, Code, CodeSource, Placement},
-    model::binary::{FileOffset, VirtualAddress},
+    model::binary::{FileOffset, ProbeCost, Site, VirtualAddress},
 };
 
 pub struct GoExecutable {
@@ -108,6 +108,27 @@ impl GoExecutable {
 
     pub fn place(&self, name: &str) -> Placement {
         placement::place(&self.code(name), self, &|address| self.offset_of(address))
+    }
+
+    /// Where a tracer that does not look at the code puts its probes: on the first byte, and on every return.
+    pub fn naive_sites(&self, name: &str) -> Vec<Site> {
+        let code = self.code(name);
+        let decoder = iced_x86::Decoder::with_ip(64, code.bytes, code.address.0, 0);
+        let returns = decoder
+            .into_iter()
+            .filter(|instruction| instruction.mnemonic() == iced_x86::Mnemonic::Ret)
+            .map(|instruction| instruction.ip());
+        [code.address.0]
+            .into_iter()
+            .chain(returns)
+            .map(|address| Site {
+                address: VirtualAddress(address),
+                offset: self.offset_of(VirtualAddress(address)).unwrap(),
+                cost: ProbeCost::SingleStepped,
+                condition: None,
+                in_frame: false,
+            })
+            .collect()
     }
 
     /// The function around an address.

@@ -33,6 +33,10 @@ impl Target {
         target
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Lets each of its four goroutines fill its five maps with so many entries.
     pub fn fill(&mut self, entries: usize) {
         writeln!(self.input, "{entries}").unwrap();

@@ -2,36 +2,79 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, OpenOptions},
-    io::Write,
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
     path::{Path, PathBuf},
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
 };
 
 use slowmap::model::binary::{JumpCondition, Site};
+use tempfile::TempDir;
 
-const TRACEFS: &str = "/sys/kernel/tracing";
 /// Per CPU, in KiB; a hit takes about 60 bytes.
 const BUFFER_KIB: &str = "65536";
 
+/// Whether uprobes can be used. Where they cannot, that is said, and in CI it is a failure.
+pub fn required() -> bool {
+    let Some(reason) = unavailable() else {
+        return true;
+    };
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "uprobes are needed: {reason}"
+    );
+    eprintln!("skipped: uprobes cannot be used here: {reason}");
+    false
+}
+
 /// Why uprobes cannot be used here, if so.
-pub fn unavailable() -> Option<String> {
-    let events = Path::new(TRACEFS).join("uprobe_events");
-    if !events.exists() {
-        let _ = Command::new("mount")
-            .args(["-t", "tracefs", "tracefs", TRACEFS])
-            .status();
+fn unavailable() -> Option<String> {
+    let tracefs = match Tracefs::mount() {
+        Ok(tracefs) => tracefs,
+        Err(reason) => return Some(reason),
+    };
+    let events = tracefs.uprobe_events().err();
+    events.map(|error| format!("uprobe_events: {error}"))
+}
+
+/// A mount of tracefs of one's own: what others have mounted stays as it is, and nothing is left.
+struct Tracefs(TempDir);
+
+impl Tracefs {
+    fn mount() -> Result<Self, String> {
+        let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let output = Command::new("mount")
+            .args(["-t", "tracefs", "tracefs"])
+            .arg(directory.path())
+            .output()
+            .map_err(|error| format!("mount: {error}"))?;
+        if output.status.success() {
+            Ok(Self(directory))
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
+        }
     }
-    OpenOptions::new()
-        .append(true)
-        .open(&events)
-        .err()
-        .map(|error| format!("{}: {error}", events.display()))
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn uprobe_events(&self) -> io::Result<File> {
+        let path = self.path().join("uprobe_events");
+        OpenOptions::new().append(true).open(path)
+    }
+}
+
+impl Drop for Tracefs {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.path()).status();
+    }
 }
 
 /// Uprobes that write to a trace buffer of their own; gone when dropped.
 pub struct Uprobes {
+    tracefs: Tracefs,
     group: String,
     instance: PathBuf,
     sites: Vec<Site>,
@@ -45,8 +88,10 @@ impl Uprobes {
             std::process::id(),
             COUNT.fetch_add(1, Ordering::Relaxed)
         );
-        let instance = Path::new(TRACEFS).join("instances").join(&group);
+        let tracefs = Tracefs::mount().unwrap();
+        let instance = tracefs.path().join("instances").join(&group);
         let probes = Self {
+            tracefs,
             group,
             instance,
             sites: sites.to_vec(),
@@ -74,10 +119,7 @@ impl Uprobes {
     }
 
     fn control(&self, line: &str) {
-        let mut events = OpenOptions::new()
-            .append(true)
-            .open(Path::new(TRACEFS).join("uprobe_events"))
-            .unwrap();
+        let mut events = self.tracefs.uprobe_events().unwrap();
         events
             .write_all(line.as_bytes())
             .unwrap_or_else(|error| panic!("{line}: {error}"));
@@ -143,10 +185,7 @@ impl Drop for Uprobes {
         );
         let _ = fs::remove_dir(&self.instance);
         for number in 0..self.sites.len() {
-            if let Ok(mut events) = OpenOptions::new()
-                .append(true)
-                .open(Path::new(TRACEFS).join("uprobe_events"))
-            {
+            if let Ok(mut events) = self.tracefs.uprobe_events() {
                 let _ = events.write_all(format!("-:{}/site{number}", self.group).as_bytes());
             }
         }

@@ -12,6 +12,8 @@ pub enum Role {
     Resume = 5,
     StopWorldEnter = 6,
     StopWorldExit = 7,
+    WriteEnter = 8,
+    WriteExit = 9,
 }
 
 /// In a register field: the probe does not know that argument.
@@ -21,7 +23,8 @@ const CONDITION_PRESENT: u64 = 0x80;
 const CONDITION_TAKEN: u64 = 0x10;
 
 /// Bits 0..32: probe number; 32..40: condition (bit 7 present, bit 4 wanted outcome, low nibble x86
-/// condition code); 40..48: argument register of the map; 48..56: argument register of its type.
+/// condition code); 40..48: argument register of the map; 48..56: argument register of its type; 56..64: number of the
+/// function that writes, for probes of whole writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct Cookie(pub u64);
@@ -36,6 +39,17 @@ impl Cookie {
             }
         };
         Self(probe as u64 | condition << 32 | (map as u64) << 40 | (map_type as u64) << 48)
+    }
+
+    /// The same, with the number of the function that writes.
+    #[must_use]
+    pub const fn of_function(self, function: u8) -> Self {
+        Self(self.0 | (function as u64) << 56)
+    }
+
+    #[inline(always)]
+    pub const fn function(self) -> u8 {
+        (self.0 >> 56) as u8
     }
 
     #[inline(always)]
@@ -103,15 +117,16 @@ mod tests {
 
     #[test]
     fn fields_do_not_overlap() {
-        let cookie = Cookie::new(0xffff_ffff, None, 2, 1);
+        let cookie = Cookie::new(0xffff_ffff, None, 2, 1).of_function(5);
         assert!(cookie.counts(0));
         assert_eq!(
             (
                 cookie.probe(),
                 cookie.map_register(),
-                cookie.type_register()
+                cookie.type_register(),
+                cookie.function()
             ),
-            (u32::MAX, 2, 1)
+            (u32::MAX, 2, 1, 5)
         );
     }
 }

@@ -6,17 +6,24 @@
 
 mod cookie;
 mod event;
+mod histogram;
 mod table;
 mod target;
 
 pub use cookie::{Cookie, NO_REGISTER, Role};
 pub use event::{
-    EventKind, MAX_FRAMES, PART_COUNT, Part, STATE_CONTEXT_FOUND, STATE_TRUNCATED, WriteEvent,
+    CARRIED, EventKind, FoundSpan, LABEL, MAX_FRAMES, MAX_POINTERS, MAX_SLOTS, MAX_SPANS, NO_BASE,
+    PART_COUNT, Part, SCRATCH, STATE_CONTEXT_FOUND, STATE_DECIMAL_SPAN, STATE_OWN_LABELS,
+    STATE_TRACEPARENT, STATE_TRUNCATED, Slot, StackPointer, UNSAMPLED, WriteEvent,
 };
-pub use table::{Descheduled, GoroutineKey, InFlight, OffCpu, StopClock};
+pub use histogram::{
+    BUCKETS_PER_DOUBLING, HISTOGRAM_BUCKETS, MAX_WRITERS, WriteHistogram, WriterKey, bucket,
+    bucket_start,
+};
+pub use table::{Descheduled, Fault, GoroutineKey, InFlight, OffCpu, StopClock};
 pub use target::{
-    ABSENT, AddressRange, CodeRanges, MAX_ASSIGN_RANGES, MAX_CONTEXT_ITABS, MapKind,
-    RuntimeOffsets, SpanSearch, Target,
+    ABSENT, AddressRange, CodeRanges, LabelSearch, MAX_ASSIGN_RANGES, MAX_CONTEXT_ITABS, MapGroups,
+    MapKind, RequestSearch, RuntimeOffsets, SpanSearch, StringMap, Target, WriteWindow,
 };
 
 /// Counters of the BPF side, by index in the `COUNTERS` map.
@@ -31,10 +38,20 @@ pub enum Counter {
     InFlightFull = 2,
     /// Waits (thread off CPU, goroutine descheduled, page fault) not followed because a table was full.
     WaitTableFull = 3,
+    /// Waits whose end was not seen: they are not reported.
+    WaitEndMissed = 4,
+    /// Writes that began within their target's `WriteWindow`.
+    WritesBegun = 5,
+    /// Writes whose caller was not told apart because the table of writers was full.
+    WritersFull = 6,
 }
 
 /// The number of counters.
-pub const COUNTER_COUNT: u32 = 4;
+pub const COUNTER_COUNT: u32 = 7;
+
+/// Page faults shorter than this, in nanoseconds, are left to what they happen in: nearly all are, and to look at each
+/// would cost a good part of what they take themselves.
+pub const SHORTEST_FAULT: u64 = 10_000;
 
 /// The number of probes that have a hit counter of their own (`Cookie::probe`).
 pub const MAX_PROBES: u32 = 4096;

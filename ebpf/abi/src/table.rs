@@ -11,7 +11,8 @@ pub struct GoroutineKey {
     pub g: u64,
 }
 
-/// A slow path that a goroutine is in: a growth, an assist, or an assist within a growth.
+/// A slow path that a goroutine is in: a growth, an assist, or an assist within a growth; or the write around them,
+/// where writes are followed as a whole.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct InFlight {
@@ -21,6 +22,9 @@ pub struct InFlight {
     pub assist_start: u64,
     /// What the other parts came to when the assist began: they are not the assist's own.
     pub parts_before_assist: u64,
+    /// The stop-the-world clock, and what was known of it as a part, when the assist began.
+    pub stopped_before_assist: u64,
+    pub stop_part_before_assist: u64,
     /// 0: on a thread.
     pub descheduled_at: u64,
     /// The stop-the-world clock when it was taken off its thread.
@@ -31,6 +35,27 @@ pub struct InFlight {
     pub map_len: u64,
     pub map_size: u64,
     pub table_capacity: u64,
+    /// What the other parts came to when the growth began, for a growth within a write that is followed.
+    pub parts_before_growth: u64,
+    /// hmap: `B`; Swiss: length of the directory, at the end of the last growth within a write.
+    pub map_size_after: u64,
+    /// 0: the write around is not followed.
+    pub write_start: u64,
+    /// `Cookie::function` of the write, and the return address into its caller.
+    pub function: u64,
+    pub caller: u64,
+    /// Growths within the write, and hits of the probes on them and on assists.
+    pub growths: u64,
+    pub probe_hits: u64,
+}
+
+/// A page fault that a CPU is at, or one that sleeps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Fault {
+    /// The kernel's own process and thread number, as `bpf_get_current_pid_tgid` has it; 0: none.
+    pub thread: u64,
+    pub start: u64,
 }
 
 /// A thread that is off its CPU.
@@ -43,6 +68,10 @@ pub struct OffCpu {
     pub in_flight: u64,
     /// Slept rather than waited for the CPU.
     pub slept: u64,
+    /// How long it had waited for CPUs before, as the kernel counts it; 0 where that is not known.
+    pub waited: u64,
+    /// The fault that it sleeps in; then the rest means nothing.
+    pub fault: Fault,
     pub event: WriteEvent,
 }
 
@@ -69,6 +98,8 @@ impl InFlight {
         growth_start: 0,
         assist_start: 0,
         parts_before_assist: 0,
+        stopped_before_assist: 0,
+        stop_part_before_assist: 0,
         descheduled_at: 0,
         stopped_before: 0,
         parts: [0; PART_COUNT],
@@ -77,5 +108,12 @@ impl InFlight {
         map_len: u64::MAX,
         map_size: 0,
         table_capacity: 0,
+        parts_before_growth: 0,
+        map_size_after: 0,
+        write_start: 0,
+        function: 0,
+        caller: 0,
+        growths: 0,
+        probe_hits: 0,
     };
 }

@@ -1,18 +1,12 @@
 //! The Go scheduler takes a goroutine off its thread, and puts it on one again.
 
-use aya_ebpf::{
-    EbpfContext,
-    bindings::pt_regs,
-    helpers::{bpf_ktime_get_ns, generated::bpf_get_attach_cookie},
-    macros::uprobe,
-    programs::ProbeContext,
-};
-use slowmap_abi::{Cookie, Counter, EventKind, GoroutineKey, Part};
+use aya_ebpf::{helpers::bpf_ktime_get_ns, macros::uprobe, programs::ProbeContext};
+use slowmap_abi::{Counter, EventKind, GoroutineKey, Part, Target};
 
 use crate::{
     event, goroutine,
-    maps::{DESCHEDULED, IN_FLIGHT, ZERO_DESCHEDULED, count, count_hit},
-    process, stack,
+    maps::{DESCHEDULED, IN_FLIGHT, ZERO_DESCHEDULED, count},
+    probe, process, stack,
     stop_world::stopped,
 };
 
@@ -29,17 +23,9 @@ pub fn resume(ctx: ProbeContext) -> u32 {
 }
 
 #[inline(always)]
-fn hit(ctx: &ProbeContext) -> Option<&pt_regs> {
-    // SAFETY: the context is this program's own.
-    let (cookie, regs) = unsafe { (Cookie(bpf_get_attach_cookie(ctx.as_ptr())), &*ctx.regs) };
-    count_hit(cookie.probe());
-    cookie.counts(regs.eflags).then_some(regs)
-}
-
-#[inline(always)]
 fn leave(ctx: &ProbeContext) -> Option<()> {
     let now = unsafe { bpf_ktime_get_ns() };
-    let regs = hit(ctx)?;
+    let (_, regs) = probe::hit(ctx)?;
     let (thread, target) = process::current_target()?;
     let g = regs.rax;
     let key = goroutine::key(thread, g);
@@ -66,7 +52,7 @@ fn leave(ctx: &ProbeContext) -> Option<()> {
     entry.stopped_before = stopped(thread.pid, now);
     entry.event.kind = EventKind::Deschedule as u32;
     entry.event.map_len = u64::MAX;
-    entry.event.start = now;
+    entry.event.start = now - target.half_trap;
     event::describe(&mut entry.event, target, thread, g, &position);
     Some(())
 }
@@ -74,7 +60,7 @@ fn leave(ctx: &ProbeContext) -> Option<()> {
 #[inline(always)]
 fn come_back(ctx: &ProbeContext) -> Option<()> {
     let now = unsafe { bpf_ktime_get_ns() };
-    let regs = hit(ctx)?;
+    let (_, regs) = probe::hit(ctx)?;
     let (thread, target) = process::current_target()?;
     let key = goroutine::key(thread, regs.rax);
     if let Some(flight) = IN_FLIGHT.get_ptr_mut(key) {
@@ -90,7 +76,7 @@ fn come_back(ctx: &ProbeContext) -> Option<()> {
         }
         return None;
     }
-    finish(key, now, target.threshold, thread.pid)
+    finish(key, now, target, thread.pid)
 }
 
 /// Divides the time away into what the stopped world explains and what it does not.
@@ -105,12 +91,13 @@ fn add_away(parts: &mut [u64; slowmap_abi::PART_COUNT], away: (u64, u64), pid: u
 }
 
 #[inline(always)]
-fn finish(key: GoroutineKey, now: u64, threshold: u64, pid: u32) -> Option<()> {
+fn finish(key: GoroutineKey, now: u64, target: &Target, pid: u32) -> Option<()> {
     // SAFETY: the goroutine runs nowhere yet.
     let entry = unsafe { &mut *DESCHEDULED.get_ptr_mut(key)? };
-    let elapsed = now.saturating_sub(entry.event.start);
-    if elapsed >= threshold {
-        entry.event.end = now;
+    let end = now + target.half_trap;
+    let elapsed = end.saturating_sub(entry.event.start);
+    if elapsed >= target.threshold {
+        entry.event.end = end;
         add_away(
             &mut entry.event.parts,
             (elapsed, entry.stopped_before),

@@ -39,6 +39,12 @@ pub fn numbers(target: &Target, g: u64) -> (u64, u64) {
     (goid, parent)
 }
 
+/// Where its stack ends, which grows downwards from there; 0: not known.
+#[inline(always)]
+pub fn stack_end(target: &Target, g: u64) -> u64 {
+    read_word(g.wrapping_add(u64::from(target.offsets.g_stack_hi))).unwrap_or(0)
+}
+
 /// Where the goroutine was when it left its stack last: for one that is descheduled, or works on `g0`.
 #[inline(always)]
 pub fn saved_position(target: &Target, g: u64) -> Option<Position> {
@@ -60,4 +66,15 @@ pub fn stack_in_use(target: &Target, g: u64, sp: u64) -> Option<(u64, u64)> {
     }
     let saved = saved_position(target, g)?.sp;
     (low <= saved && saved < high).then_some((saved, high))
+}
+
+/// Whether an address is in the goroutine's own stack.
+#[inline(always)]
+pub fn is_on_stack(target: &Target, g: u64, address: u64) -> bool {
+    let low = read_word(g.wrapping_add(u64::from(target.offsets.g_stack_lo)));
+    let high = read_word(g.wrapping_add(u64::from(target.offsets.g_stack_hi)));
+    let (Some(low), Some(high)) = (low, high) else {
+        return false;
+    };
+    low <= address && address < high
 }

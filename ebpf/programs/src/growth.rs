@@ -1,17 +1,17 @@
 //! A map grows: from the entry of the runtime's growth function to its end.
 
 use aya_ebpf::{
-    EbpfContext,
-    helpers::{bpf_ktime_get_ns, bpf_probe_read_user, generated::bpf_get_attach_cookie},
+    bindings::pt_regs,
+    helpers::{bpf_ktime_get_ns, bpf_probe_read_user},
     macros::uprobe,
     programs::ProbeContext,
 };
 use slowmap_abi::{Cookie, Counter, EventKind, InFlight, MapKind, NO_REGISTER, Target};
 
 use crate::{
-    event, goroutine,
-    maps::{IN_FLIGHT, count, count_hit},
-    process, registers,
+    event, exact, goroutine,
+    maps::{IN_FLIGHT, count},
+    probe, process, registers,
 };
 
 #[uprobe]
@@ -28,15 +28,28 @@ pub fn growth_exit(ctx: ProbeContext) -> u32 {
 
 #[inline(always)]
 fn enter(ctx: &ProbeContext) -> Option<()> {
-    // SAFETY: the context is this program's own.
-    let (cookie, regs) = unsafe { (Cookie(bpf_get_attach_cookie(ctx.as_ptr())), &*ctx.regs) };
-    count_hit(cookie.probe());
-    if !cookie.counts(regs.eflags) {
-        return None;
-    }
+    let (cookie, regs) = probe::hit(ctx)?;
     let (thread, target) = process::current_target()?;
     let key = goroutine::key(thread, regs.r14);
+    if target.writes.until != 0
+        && let Some(flight) = exact::around(key)
+    {
+        describe_map(flight, cookie, regs, target);
+        exact::growth_begins(flight);
+        return None;
+    }
     let mut flight = InFlight::EMPTY;
+    describe_map(&mut flight, cookie, regs, target);
+    // The trap is part of the write, too.
+    flight.growth_start = unsafe { bpf_ktime_get_ns() } - target.half_trap;
+    if IN_FLIGHT.insert(key, flight, 0).is_err() {
+        count(Counter::InFlightFull);
+    }
+    Some(())
+}
+
+#[inline(always)]
+fn describe_map(flight: &mut InFlight, cookie: Cookie, regs: &pt_regs, target: &Target) {
     if cookie.type_register() != NO_REGISTER {
         flight.map_type = registers::argument(regs, cookie.type_register());
     }
@@ -51,28 +64,25 @@ fn enter(ctx: &ProbeContext) -> Option<()> {
             flight.table_capacity = table_capacity(target, registers::argument(regs, 0));
         }
     }
-    flight.growth_start = unsafe { bpf_ktime_get_ns() };
-    if IN_FLIGHT.insert(key, flight, 0).is_err() {
-        count(Counter::InFlightFull);
-    }
-    Some(())
 }
 
 #[inline(always)]
 fn exit(ctx: &ProbeContext) -> Option<()> {
     let now = unsafe { bpf_ktime_get_ns() };
-    // SAFETY: the context is this program's own.
-    let (cookie, regs) = unsafe { (Cookie(bpf_get_attach_cookie(ctx.as_ptr())), &*ctx.regs) };
-    count_hit(cookie.probe());
-    if !cookie.counts(regs.eflags) {
-        return None;
-    }
+    let (_, regs) = probe::hit(ctx)?;
     let (thread, target) = process::current_target()?;
     let key = goroutine::key(thread, regs.r14);
     // SAFETY: only this goroutine's thread touches the entry, and it is here.
-    let flight = unsafe { IN_FLIGHT.get(key) }?;
+    let flight = unsafe { &mut *IN_FLIGHT.get_ptr_mut(key)? };
     let start = flight.growth_start;
-    if start != 0 && now.saturating_sub(start) >= target.threshold {
+    if flight.write_start != 0 {
+        if start != 0 {
+            exact::growth_ends(flight, now, map_size(target, flight.map));
+        }
+        return None;
+    }
+    let end = now + target.half_trap;
+    if start != 0 && event::is_worth_describing(target, end.saturating_sub(start)) {
         let after = if flight.map == 0 {
             0
         } else {
@@ -81,7 +91,7 @@ fn exit(ctx: &ProbeContext) -> Option<()> {
         let position = registers::position(regs);
         event::emit(
             EventKind::Growth,
-            (start, now),
+            (start, target.half_trap),
             flight,
             after,
             (target, thread, key.g, &position),

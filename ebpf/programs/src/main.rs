@@ -1,5 +1,5 @@
-//! The BPF programs of slowmap. None of them runs on a map write that is fast: they sit on the slow paths of
-//! Go's runtime and on the scheduler's events, and what they follow is keyed by process and goroutine,
+//! The BPF programs of slowmap. None of them runs on a map write that is fast, but those of `exact`: they sit on the
+//! slow paths of Go's runtime and on the scheduler's events, and what they follow is keyed by process and goroutine,
 //! because goroutines change threads.
 #![no_std]
 #![no_main]
@@ -10,15 +10,23 @@
 mod assist;
 mod deschedule;
 mod event;
+mod exact;
 mod fault;
 mod goroutine;
 mod growth;
+mod interrupt;
+mod labels;
+mod life;
 mod maps;
+mod open_span;
+mod probe;
 mod process;
 mod registers;
+mod requests;
 mod spans;
 mod stack;
 mod stop_world;
+mod string_map;
 mod switch;
 
 #[cfg(not(test))]

@@ -1,190 +1,241 @@
-//! Searching a goroutine's own stack for the innermost open span.
+//! Searching a goroutine's own stack for open spans.
 //!
-//! Only words that carry their type count: an interface whose first word is the itab of the SDK's span, or of
-//! one of the standard library's contexts, whose chain of parents is then followed. A span counts while it is
-//! open: dead stack slots are full of spans that have ended. All reads are bounded and checked.
+//! What counts is an interface whose first word is the itab of the SDK's span, or of one of the standard library's contexts,
+//! whose chain of parents is then followed. The compiler may keep an interface's two words apart: so does a pointer to what
+//! has the content of a context, or of a span that is open. All reads are bounded and checked.
+//!
+//! A slot need not be alive: it may hold what an earlier call left there, and the memory that it points to may be that of
+//! another request's span since. Which are alive only Go's stack maps tell, so that all are put into the event, and the
+//! collector chooses.
 
 use core::ffi::c_void;
 
-use aya_ebpf::helpers::{bpf_probe_read_user, generated::bpf_loop};
-use slowmap_abi::{STATE_CONTEXT_FOUND, Target, WriteEvent};
+use aya_ebpf::helpers::{
+    bpf_ktime_get_ns, bpf_probe_read_user_buf,
+    generated::{bpf_loop, bpf_probe_read_user as read_user},
+};
+use slowmap_abi::{BY_HOLDER, MAX_POINTERS, SCRATCH, StackPointer, Target, UNSAMPLED, WriteEvent};
 
-use crate::goroutine;
+use crate::{goroutine, open_span};
 
-/// Words read at once; they and the loop's state must fit in 512 bytes of BPF stack.
+/// Words read at once. They are read into the event: before Linux 6.13, 512 bytes of stack have to do for a program and all
+/// that it calls.
 const CHUNK: usize = 16;
+/// What may be a context is read in behind them.
+const BEHIND: usize = CHUNK + 1;
+const CONTEXT: usize = 6;
+/// What is added to the slots that are noted: `BY_HOLDER` or 0.
+const ADDED: usize = BEHIND + CONTEXT;
+const _FITS: () = assert!(ADDED < SCRATCH);
 /// 8 KiB of stack at most.
-const MAX_CHUNKS: u32 = 64;
+const MAX_WORDS: u32 = 1024;
 /// Contexts in a chain.
 const MAX_CONTEXTS: u32 = 64;
 
-const CONTINUE: i64 = 0;
-const STOP: i64 = 1;
+/// Pointers to the heap are higher, and those of a program that is no longer in the lower half of what it can address.
+const HEAP: u64 = 1 << 32;
+const USER_END: u64 = 1 << 47;
+/// What contexts and spans are multiples of, where they are allocated.
+const ALIGNMENT: u64 = 16;
 
-/// The loops' state. Pointers to kernel memory in it keep their type for the verifier.
+pub const CONTINUE: i64 = 0;
+pub const STOP: i64 = 1;
+
+/// The loops' state. Pointers to kernel memory in it keep their type for the verifier. What changes from round to
+/// round by what was found stands in the event instead: of that memory the verifier assumes nothing, while each value
+/// on the stack would be one more state to look at, in a loop within a loop (measured: 9 s to load, not 1).
 #[repr(C)]
-struct Search {
-    target: *const Target,
-    event: *mut WriteEvent,
-    next: u64,
+pub struct Search {
+    pub target: *const Target,
+    pub event: *mut WriteEvent,
+    low: u64,
     high: u64,
+    now: u64,
+    pub origin: u64,
+    /// Where on the stack the pointer is that led to what is looked at.
+    pub slot: u64,
     /// The interface looked at by the inner loop: itab and data.
-    itab: u64,
-    data: u64,
-    found: u64,
+    pub itab: u64,
+    pub data: u64,
 }
 
 #[inline(always)]
-pub fn search(event: &mut WriteEvent, target: &Target, g: u64, sp: u64) {
+pub fn search(event: &mut WriteEvent, target: &Target, g: u64, from: u64) {
+    event.span_count = 0;
+    event.slot_count = 0;
+    event.pointer_count = 0;
     if target.spans.enabled == 0 {
         return;
     }
-    let Some((low, high)) = goroutine::stack_in_use(target, g, sp) else {
+    let Some((low, high)) = goroutine::stack_in_use(target, g, from) else {
         return;
     };
+    note_deferred(event, target, g);
+    let origin = event.origin;
     let mut search = Search {
         target,
         event,
-        next: low & !7,
+        low: low & !7,
         high,
+        now: unsafe { bpf_ktime_get_ns() },
+        origin,
+        slot: 0,
         itab: 0,
         data: 0,
-        found: 0,
     };
     // SAFETY: the callback gets the state of this frame, which outlives the loop.
     unsafe {
         bpf_loop(
-            MAX_CHUNKS,
-            scan_chunk as *mut c_void,
+            MAX_WORDS,
+            look_at as *mut c_void,
             (&raw mut search).cast(),
             0,
         )
     };
 }
 
-unsafe extern "C" fn scan_chunk(_index: u32, state: *mut c_void) -> i64 {
+/// Only the goroutine itself leads to its deferred calls, some of which are noted on the stack. Read to where it stays: a
+/// branch here would double what the verifier looks at.
+#[inline(always)]
+fn note_deferred(event: &mut WriteEvent, target: &Target, g: u64) {
+    let newest = g.wrapping_add(u64::from(target.offsets.g_defer));
+    // SAFETY: the helper checks the address, faults nothing in, and leaves zero where it cannot read.
+    unsafe { read_user((&raw mut event.deferred).cast(), 8, newest as *const c_void) };
+}
+
+/// One word of the stack. A callback for each, rather than for each chunk: what the verifier has to look at is a
+/// sixteenth of that.
+unsafe extern "C" fn look_at(index: u32, state: *mut c_void) -> i64 {
     // SAFETY: `search` passes its state.
     let search = unsafe { &mut *state.cast::<Search>() };
-    if search.next >= search.high {
+    search.slot = search.low.wrapping_add(u64::from(index) * 8);
+    if search.slot >= search.high {
         return STOP;
     }
+    let at = index as usize % CHUNK;
     // One word more than the chunk: an interface may straddle its end. At the top of the stack the read may
     // fail for that word; what is there is the goroutine's first frame, which holds no span.
-    // SAFETY: the helper checks the address and faults nothing in.
-    let Ok(words) = (unsafe { bpf_probe_read_user(search.next as *const [u64; CHUNK + 1]) }) else {
+    if at == 0 && !read_scratch(search, 0, search.slot, (CHUNK + 1) * 8) {
         return STOP;
-    };
-    search.next += CHUNK as u64 * 8;
-    let itabs = unsafe { (*search.target).spans.itabs };
-    let mut index = 0;
-    while index < CHUNK {
-        let itab = words[index];
-        if itab >= itabs.start && itab <= itabs.end {
-            search.itab = itab;
-            search.data = words[index + 1];
-            // SAFETY: as in `search`.
-            unsafe { bpf_loop(MAX_CONTEXTS, follow_context as *mut c_void, state, 0) };
-            if search.found != 0 {
-                return STOP;
-            }
-        }
-        index += 1;
     }
+    add_to_slots(search, 0);
+    // SAFETY: `search` was called with the event, and a map value.
+    let (words, itabs) = unsafe { (&(*search.event).scratch, (*search.target).spans.itabs) };
+    let word = words[at];
+    if word >= itabs.start && word <= itabs.end {
+        // The interface's second word is the pointer.
+        search.slot += 8;
+        (search.itab, search.data) = (word, words[at + 1]);
+    } else if !is_heap(word) || !leads_somewhere(search, word) {
+        return CONTINUE;
+    }
+    // SAFETY: as in `search`.
+    unsafe { bpf_loop(MAX_CONTEXTS, open_span::follow as *mut c_void, state, 0) };
     CONTINUE
 }
 
-/// One interface: a span ends the search if it is open; a context is followed to its parent.
-unsafe extern "C" fn follow_context(_index: u32, state: *mut c_void) -> i64 {
-    // SAFETY: `scan_chunk` passes the state that it got.
-    let search = unsafe { &mut *state.cast::<Search>() };
-    // SAFETY: a map value, which lives as long as the program runs.
-    let spans = unsafe { &(*search.target).spans };
-    let (itab, data) = (search.itab, search.data);
-    if itab == spans.span_itab {
-        recording_span(search, data);
-        return STOP;
-    }
-    if spans.non_recording_itab != 0 && itab == spans.non_recording_itab {
-        non_recording_span(search, data);
-        return STOP;
-    }
-    let is_value = itab == spans.value_context_itab;
-    if !is_value && !spans.context_itabs.iter().any(|known| *known == itab) {
-        return STOP;
-    }
-    if is_value {
-        // SAFETY: the helper checks the address and faults nothing in.
-        let value = unsafe { bpf_probe_read_user((data.wrapping_add(32)) as *const [u64; 2]) };
-        let Ok([value_type, value]) = value else {
-            return STOP;
-        };
-        if value_type == spans.span_type {
-            recording_span(search, value);
-        } else if spans.non_recording_type != 0 && value_type == spans.non_recording_type {
-            non_recording_span(search, value);
-        }
-        if search.found != 0 {
-            return STOP;
-        }
-    }
-    // The parent is the first field of every context that is followed.
-    // SAFETY: as above.
-    let Ok([parent_itab, parent]) = (unsafe { bpf_probe_read_user(data as *const [u64; 2]) })
-    else {
-        return STOP;
-    };
-    search.itab = parent_itab;
-    search.data = parent;
-    CONTINUE
-}
-
-/// A span of the SDK: it counts while its end time is the zero time.
 #[inline(always)]
-fn recording_span(search: &mut Search, span: u64) {
-    // SAFETY: a map value, which lives as long as the program runs.
-    let spans = unsafe { &(*search.target).spans };
-    let end = span.wrapping_add(u64::from(spans.end_time));
-    // SAFETY: the helper checks the address and faults nothing in.
-    let Ok([wall, extra, location]) = (unsafe { bpf_probe_read_user(end as *const [u64; 3]) })
-    else {
-        return;
-    };
-    if wall | extra | location == 0 {
-        take(search, span.wrapping_add(u64::from(spans.span_context)));
-    }
-}
-
-/// A span that is not sampled: it ends the search, so that nothing is linked to a wider span by mistake.
-#[inline(always)]
-fn non_recording_span(search: &mut Search, span: u64) {
-    // SAFETY: a map value, which lives as long as the program runs.
-    let offset = unsafe { (*search.target).spans.non_recording_span_context };
-    take(search, span.wrapping_add(u64::from(offset)));
+fn add_to_slots(search: &mut Search, added: u16) {
+    // SAFETY: `search` was called with the event.
+    unsafe { (*search.event).scratch[ADDED] = u64::from(added) };
 }
 
 #[inline(always)]
-fn take(search: &mut Search, context: u64) {
-    // SAFETY: map value and event live as long as the program runs; reads of the target are checked.
+pub fn added_to_slots(event: &WriteEvent) -> u16 {
+    event.scratch[ADDED] as u16
+}
+
+/// Whether it may be a pointer to the heap.
+#[inline(always)]
+pub fn is_heap(word: u64) -> bool {
+    word >= HEAP && word < USER_END
+}
+
+/// Reads words of the target to a place in the event that means nothing to others.
+#[inline(always)]
+fn read_scratch(search: &mut Search, at: usize, from: u64, size: usize) -> bool {
+    // SAFETY: `search` was called with the event, of which nobody else has that part; the helper checks the address and
+    // faults nothing in.
     unsafe {
-        let spans = &(*search.target).spans;
-        let trace = context.wrapping_add(u64::from(spans.trace_id));
-        let span = context.wrapping_add(u64::from(spans.span_id));
-        let flags = context.wrapping_add(u64::from(spans.trace_flags));
-        let (Ok(trace_id), Ok(span_id), Ok(flags)) = (
-            bpf_probe_read_user(trace as *const [u64; 2]),
-            bpf_probe_read_user(span as *const u64),
-            bpf_probe_read_user(flags as *const u8),
-        ) else {
-            return;
-        };
-        if trace_id[0] | trace_id[1] == 0 || span_id == 0 {
-            return;
+        let words = (&raw mut (*search.event).scratch[at]).cast::<u8>();
+        let bytes = core::slice::from_raw_parts_mut(words, size);
+        bpf_probe_read_user_buf(from as *const u8, bytes).is_ok()
+    }
+}
+
+/// What a pointer leads to, as many of its first words as are asked for.
+#[inline(always)]
+pub fn behind(search: &mut Search, pointer: u64, count: usize) -> Option<&'static [u64; CONTEXT]> {
+    if !read_scratch(search, BEHIND, pointer, count * 8) {
+        return None;
+    }
+    // SAFETY: it is in the event, which outlives the search; nobody else has that part.
+    Some(unsafe { &*(&raw const (*search.event).scratch[BEHIND]).cast() })
+}
+
+/// A pointer: to the stack, or to what may be a context or a span. Whether there is an interface now to be followed.
+#[inline(always)]
+fn leads_somewhere(search: &mut Search, pointer: u64) -> bool {
+    if pointer >= search.low && pointer < search.high {
+        note_pointer(search, pointer);
+        return false;
+    }
+    if pointer & (ALIGNMENT - 1) != 0 {
+        return false;
+    }
+    // SAFETY: a map value, which lives as long as the program runs.
+    let spans = unsafe { &(*search.target).spans };
+    if open_span::is_span(search, pointer, search.now) {
+        (search.itab, search.data) = (spans.span_itab, pointer);
+        return true;
+    }
+    if open_span::is_unsampled_span(search, pointer) {
+        open_span::note(search, UNSAMPLED);
+        return false;
+    }
+    let Some(&[itab, parent, lock, _, value, last]) = behind(search, pointer, CONTEXT) else {
+        return false;
+    };
+    let has_server_streams = spans.server_transport_itab != 0;
+    if has_server_streams && parent == spans.server_transport_itab {
+        // A stream of a gRPC server has its context behind its transport, or in what its first word points to.
+        (search.itab, search.data) = (value, last);
+        if is_heap(itab) {
+            let Some(&[context, data, ..]) = behind(search, itab.wrapping_add(8), 2) else {
+                return false;
+            };
+            (search.itab, search.data) = (context, data);
         }
-        let event = &mut *search.event;
-        event.trace_id = core::mem::transmute::<[u64; 2], [u8; 16]>(trace_id);
-        event.span_id = span_id.to_ne_bytes();
-        event.trace_flags = u64::from(flags);
-        event.state |= STATE_CONTEXT_FOUND;
-        search.found = 1;
+        return true;
+    }
+    if itab < spans.itabs.start || itab > spans.itabs.end {
+        return false;
+    }
+    if value == spans.span_type
+        || spans.non_recording_type != 0 && value == spans.non_recording_type
+    {
+        (search.itab, search.data) = (spans.value_context_itab, pointer);
+        return true;
+    }
+    (search.itab, search.data) = (itab, parent);
+    // What can be cancelled has a mutex behind its parent, which nobody holds.
+    if lock != 0 && has_server_streams {
+        // Since gRPC-Go 1.80 or so the streams of a server begin with the context, as do things of other kinds.
+        add_to_slots(search, BY_HOLDER);
+    }
+    lock == 0 || has_server_streams
+}
+
+#[inline(always)]
+fn note_pointer(search: &mut Search, pointer: u64) {
+    // SAFETY: `search` was called with the event.
+    let event = unsafe { &mut *search.event };
+    let count = event.pointer_count as usize;
+    if count < MAX_POINTERS {
+        event.pointers[count] = StackPointer {
+            offset: (search.slot.wrapping_sub(search.origin) >> 3) as u16,
+            target: (pointer.wrapping_sub(search.origin) >> 3) as u16,
+        };
+        event.pointer_count = count as u64 + 1;
     }
 }

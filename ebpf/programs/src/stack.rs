@@ -1,24 +1,42 @@
 //! Walking frame pointers. Go keeps them on amd64 in all code but a few assembly leaves.
 
 use aya_ebpf::helpers::bpf_probe_read_user;
-use slowmap_abi::{MAX_FRAMES, STATE_TRUNCATED, Target, WriteEvent};
+use slowmap_abi::{EventKind, MAX_FRAMES, NO_BASE, STATE_TRUNCATED, Target, WriteEvent};
 
 use crate::{goroutine::read_word, registers::Position};
 
 /// How deep below `mapassign` a leaf can be (hashing, allocating, growing), with room.
 const ASSIGN_DEPTH: usize = 24;
 
+/// How far into `mapassign` its frame is set up and its arguments are where it keeps them during calls, in bytes: the
+/// first two have been put there by the 69th in all releases from Go 1.18 to 1.27.
+const PROLOGUE: u64 = 72;
+
+/// Where the `mapassign` begins that an instruction belongs to; `None`: it belongs to none.
 #[inline(always)]
-fn is_assign(target: &Target, pc: u64) -> bool {
+fn assign_start(target: &Target, pc: u64) -> Option<u64> {
     let hull = target.code.assign_hull;
     if pc < hull.start || pc >= hull.end {
-        return false;
+        return None;
     }
-    target
-        .code
-        .assign
-        .iter()
-        .any(|range| pc >= range.start && pc < range.end)
+    let ranges = target.code.assign.iter();
+    let mut ranges = ranges.filter(|range| pc >= range.start && pc < range.end);
+    ranges.next().map(|range| range.start)
+}
+
+#[inline(always)]
+fn is_assign(target: &Target, pc: u64) -> bool {
+    assign_start(target, pc).is_some()
+}
+
+/// Where the caller of a map write begins whose own code is what runs, once its frame is set up; 0: it is not, or the leaf
+/// is another function. Not so in its last two instructions, where it is the caller's caller.
+#[inline(always)]
+pub fn caller_of_leaf(target: &Target, position: &Position) -> u64 {
+    match assign_start(target, position.pc) {
+        Some(start) if position.pc - start >= PROLOGUE => position.bp.wrapping_add(16),
+        _ => 0,
+    }
 }
 
 /// Saved frame pointer and return address of the frame at `bp`.
@@ -57,6 +75,17 @@ pub fn in_map_write(target: &Target, position: &Position) -> bool {
     false
 }
 
+/// For `WriteEvent::bases`.
+#[inline(always)]
+fn base(origin: u64, bp: u64) -> u16 {
+    let words = bp.wrapping_sub(origin) >> 3;
+    if words < u64::from(NO_BASE) {
+        words as u16
+    } else {
+        NO_BASE
+    }
+}
+
 /// Fills in the event's stack, leaf first. Returns where on the stack the caller of the map write begins: below are
 /// the write's own frames, whose dead slots may hold anything. 0: not seen.
 #[inline(never)]
@@ -66,9 +95,16 @@ pub fn walk(event: &mut WriteEvent, target: &Target, position: &Position) -> u64
         read_word(position.sp.wrapping_add(8)).unwrap_or(0),
     ];
     event.frames[0] = position.pc;
+    event.bases[0] = base(event.origin, position.bp);
     event.frame_count = 1;
     let mut bp = position.bp;
-    let mut caller = 0;
+    // A goroutine that its own prologue took off its thread has no frame yet.
+    let mut caller = if event.kind == EventKind::Deschedule as u32 && is_assign(target, position.pc)
+    {
+        position.sp.wrapping_add(8)
+    } else {
+        0
+    };
     for index in 1..MAX_FRAMES {
         let Some([next, return_address]) = frame(bp) else {
             return caller;
@@ -81,6 +117,7 @@ pub fn walk(event: &mut WriteEvent, target: &Target, position: &Position) -> u64
             caller = next.wrapping_add(16);
         }
         event.frames[index] = return_address;
+        event.bases[index] = base(event.origin, next);
         event.frame_count = index as u64 + 1;
         bp = next;
     }

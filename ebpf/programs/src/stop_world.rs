@@ -1,17 +1,8 @@
 //! How long a process's world has been stopped, as a clock that runs only meanwhile.
 
-use aya_ebpf::{
-    EbpfContext,
-    helpers::{bpf_ktime_get_ns, generated::bpf_get_attach_cookie},
-    macros::uprobe,
-    programs::ProbeContext,
-};
-use slowmap_abi::Cookie;
+use aya_ebpf::{helpers::bpf_ktime_get_ns, macros::uprobe, programs::ProbeContext};
 
-use crate::{
-    maps::{STOP_CLOCKS, count_hit},
-    process,
-};
+use crate::{maps::STOP_CLOCKS, probe, process};
 
 #[uprobe]
 pub fn stop_world_enter(ctx: ProbeContext) -> u32 {
@@ -43,12 +34,7 @@ pub fn stopped(pid: u32, now: u64) -> u64 {
 #[inline(always)]
 fn hit(ctx: &ProbeContext, stops: bool) -> Option<()> {
     let now = unsafe { bpf_ktime_get_ns() };
-    // SAFETY: the context is this program's own.
-    let (cookie, regs) = unsafe { (Cookie(bpf_get_attach_cookie(ctx.as_ptr())), &*ctx.regs) };
-    count_hit(cookie.probe());
-    if !cookie.counts(regs.eflags) {
-        return None;
-    }
+    probe::hit(ctx)?;
     let (thread, _) = process::current_target()?;
     let pid = u64::from(thread.pid);
     // SAFETY: see `stopped`.

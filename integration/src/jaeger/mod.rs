@@ -5,5 +5,5 @@ mod build;
 mod query;
 mod server;
 
-pub use build::{executable, is_built};
+pub use build::JAEGER;
 pub use server::Jaeger;

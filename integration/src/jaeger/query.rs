@@ -118,6 +118,7 @@ fn flatten(span: JaegerSpan, processes: &BTreeMap<String, Process>) -> Span {
         attributes: attributes_of_span,
         events: span.logs.into_iter().map(event).collect(),
         resource,
+        received_unix_nano: None,
     }
 }
 

@@ -1,7 +1,6 @@
 //! A running Jaeger.
 
 use std::{
-    net::{Ipv4Addr, TcpListener},
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -11,8 +10,8 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{build, query};
-use crate::{program::Program, trace::span::Span};
+use super::{JAEGER, query};
+use crate::{ports, program::Program, trace::span::Span};
 
 /// Everything that Jaeger needs to take OTLP by gRPC and answer queries; no other port is opened.
 const CONFIGURATION: &str = r#"
@@ -54,9 +53,9 @@ pub struct Jaeger {
 impl Jaeger {
     /// Starts it on free ports and waits until it answers. Builds it if the cache has none.
     pub fn start() -> Result<Self> {
-        let executable = build::executable()?;
+        let executable = JAEGER.executable()?;
         let state = tempfile::tempdir()?;
-        let [otlp_port, http_port, grpc_port] = free_ports()?;
+        let [otlp_port, http_port, grpc_port] = ports::free()?;
         let configuration = CONFIGURATION
             .replace("OTLP_PORT", &otlp_port.to_string())
             .replace("HTTP_PORT", &http_port.to_string())
@@ -79,6 +78,11 @@ impl Jaeger {
     /// What `OTEL_EXPORTER_OTLP_ENDPOINT` is set to.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.otlp_port)
+    }
+
+    /// Where a Collector sends to: host and port.
+    pub fn otlp_address(&self) -> String {
+        format!("127.0.0.1:{}", self.otlp_port)
     }
 
     /// Where its API and its page are.
@@ -134,16 +138,4 @@ impl Jaeger {
         }
         Ok(())
     }
-}
-
-/// Three ports that were free a moment ago: held together, so that they differ.
-fn free_ports() -> Result<[u16; 3]> {
-    let mut held = Vec::new();
-    let mut ports = [0; 3];
-    for port in &mut ports {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        *port = listener.local_addr()?.port();
-        held.push(listener);
-    }
-    Ok(ports)
 }

@@ -1,6 +1,9 @@
 //! The three OTLP services over the store.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use anyhow::{Context, Result};
 use opentelemetry_proto::tonic::collector::{
@@ -69,7 +72,12 @@ impl TraceService for Receiver {
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         self.admit()?;
-        let spans = otlp::spans(request.into_inner().resource_spans);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.ok().and_then(|now| u64::try_from(now.as_nanos()).ok());
+        let mut spans = otlp::spans(request.into_inner().resource_spans);
+        for span in &mut spans {
+            span.received_unix_nano = now;
+        }
         self.0.lock().spans.extend(spans);
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }

@@ -2,6 +2,7 @@
 //! make, slow map writes in it, and the tree as text.
 
 pub mod otlp;
+pub mod profile;
 pub mod slow;
 pub mod span;
 pub mod text;

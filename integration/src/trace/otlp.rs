@@ -3,13 +3,15 @@
 use opentelemetry_proto::tonic::{
     common::v1::{AnyValue, KeyValue, any_value},
     logs::v1::{LogRecord, ResourceLogs},
-    metrics::v1::{Exemplar, Metric, ResourceMetrics, metric::Data, number_data_point},
+    metrics::v1::{
+        self as proto_metrics, Metric, ResourceMetrics, metric::Data, number_data_point,
+    },
     resource::v1::Resource,
     trace::v1::{self as proto, ResourceSpans},
 };
 use serde_json::Value;
 
-use super::span::{Attributes, LogEvent, MetricPoint, Span, SpanEvent};
+use super::span::{Attributes, Exemplar, LogEvent, MetricPoint, Span, SpanEvent};
 
 pub fn spans(batches: Vec<ResourceSpans>) -> Vec<Span> {
     let mut flat = Vec::new();
@@ -46,6 +48,7 @@ fn flatten(span: proto::Span, resource: &Attributes, scope: &str) -> Span {
         events: span.events.into_iter().map(event).collect(),
         resource: resource.clone(),
         scope: scope.to_owned(),
+        received_unix_nano: None,
     }
 }
 
@@ -91,18 +94,17 @@ pub fn metrics(batches: Vec<ResourceMetrics>) -> Vec<MetricPoint> {
 /// The points of a metric; a summary, which the SDKs no longer make, has none.
 fn points(metric: Metric) -> Vec<MetricPoint> {
     let name = metric.name;
-    let histogram =
-        |sum: Option<f64>, count: u64, exemplars: &[Exemplar], own: Vec<KeyValue>| MetricPoint {
-            name: name.clone(),
-            value: sum.unwrap_or_default(),
-            count: Some(count),
-            exemplar_trace_ids: exemplars
-                .iter()
-                .filter_map(|exemplar| id(&exemplar.trace_id))
-                .collect(),
-            attributes: attributes(own),
-            resource: Attributes::new(),
-        };
+    let histogram = |sum: Option<f64>,
+                     count: u64,
+                     exemplars: &[proto_metrics::Exemplar],
+                     own: Vec<KeyValue>| MetricPoint {
+        name: name.clone(),
+        value: sum.unwrap_or_default(),
+        count: Some(count),
+        exemplars: exemplars.iter().map(exemplar).collect(),
+        attributes: attributes(own),
+        resource: Attributes::new(),
+    };
     let numbers = match metric.data {
         Some(Data::Gauge(gauge)) => gauge.data_points,
         Some(Data::Sum(sum)) => sum.data_points,
@@ -135,8 +137,20 @@ fn points(metric: Metric) -> Vec<MetricPoint> {
     numbers.into_iter().map(point).collect()
 }
 
+fn exemplar(proto: &proto_metrics::Exemplar) -> Exemplar {
+    Exemplar {
+        trace_id: id(&proto.trace_id),
+        span_id: id(&proto.span_id),
+        value: match proto.value {
+            Some(proto_metrics::exemplar::Value::AsDouble(value)) => value,
+            Some(proto_metrics::exemplar::Value::AsInt(value)) => value as f64,
+            None => 0.0,
+        },
+    }
+}
+
 /// All zero, or empty, is how OTLP writes that there is no id.
-fn id(bytes: &[u8]) -> Option<String> {
+pub(super) fn id(bytes: &[u8]) -> Option<String> {
     bytes
         .iter()
         .any(|byte| *byte != 0)
@@ -158,7 +172,7 @@ fn attributes(pairs: Vec<KeyValue>) -> Attributes {
         .collect()
 }
 
-fn value(any: Option<AnyValue>) -> Value {
+pub(super) fn value(any: Option<AnyValue>) -> Value {
     use any_value::Value as Any;
     match any.and_then(|any| any.value) {
         Some(Any::StringValue(text)) => text.into(),

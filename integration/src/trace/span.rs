@@ -21,6 +21,8 @@ pub struct Span {
     pub events: Vec<SpanEvent>,
     pub resource: Attributes,
     pub scope: String,
+    /// When the sink received it; a backend does not tell.
+    pub received_unix_nano: Option<u64>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -48,10 +50,16 @@ pub struct MetricPoint {
     pub value: f64,
     /// Of a histogram.
     pub count: Option<u64>,
-    /// Trace ids of its exemplars.
-    pub exemplar_trace_ids: Vec<String>,
+    pub exemplars: Vec<Exemplar>,
     pub attributes: Attributes,
     pub resource: Attributes,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Exemplar {
+    pub trace_id: Option<String>,
+    pub span_id: Option<String>,
+    pub value: f64,
 }
 
 impl Span {

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"net"
@@ -41,17 +40,6 @@ func parse() options {
 	flag.DurationVar(&o.gate.StartAfter, "start-after", 0, "begin by itself after this long (0: wait)")
 	flag.Parse()
 	return o
-}
-
-type outcome struct {
-	Writes      uint64  `json:"writes"`
-	Seconds     float64 `json:"seconds"`
-	Throughput  float64 `json:"throughput"`
-	Slow        int     `json:"slow"`
-	SlowDropped int     `json:"slow_dropped"`
-	Requests    int64   `json:"requests"`
-	Failed      int64   `json:"failed"`
-	ChecksumOK  bool    `json:"checksum_ok"`
 }
 
 func main() {
@@ -95,22 +83,9 @@ func run(o options) error {
 }
 
 func (s *service) finish(seconds float64) error {
-	slow, _, dropped, err := groundtruth.Save(s.options.output, []*groundtruth.Log{s.slow.Log()})
-	if err != nil {
-		return err
-	}
-	result := outcome{
+	served := groundtruth.Served{
 		Writes: s.writes.Load(), Seconds: seconds, Throughput: float64(s.writes.Load()) / seconds,
-		Slow: slow, SlowDropped: dropped, Requests: s.requests.Load(), Failed: s.failed.Load(),
-		ChecksumOK: s.mismatches.Load() == 0,
+		Requests: s.requests.Load(), Failed: s.failed.Load(),
 	}
-	line, err := json.Marshal(result)
-	if err != nil {
-		return err
-	}
-	fmt.Println(string(line))
-	if !result.ChecksumOK || result.Failed > 0 {
-		return fmt.Errorf("%d maps wrong, %d requests failed", s.mismatches.Load(), result.Failed)
-	}
-	return nil
+	return served.Finish(s.options.output, s.slow, s.mismatches.Load())
 }

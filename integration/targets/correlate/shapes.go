@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
 	"slowmap.test/groundtruth"
@@ -31,11 +32,12 @@ func newService(o options) *service {
 	return &service{options: o, slow: groundtruth.NewShared(o.threshold.Nanoseconds(), logRoom)}
 }
 
-var shapes = []string{"nested", "middleware", "goroutine-ctx", "goroutine-bare"}
+var shapes = []string{"nested", "siblings", "middleware", "goroutine-ctx", "goroutine-bare"}
 
 func (s *service) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/nested", s.nested)
+	mux.HandleFunc("/siblings", s.siblings)
 	mux.HandleFunc("/middleware", s.middleware)
 	mux.HandleFunc("/goroutine-ctx", s.goroutineWithContext)
 	mux.HandleFunc("/goroutine-bare", s.goroutineWithoutContext)
@@ -58,6 +60,30 @@ func (s *service) nested(w http.ResponseWriter, r *http.Request) {
 func (s *service) buildUnder(ctx context.Context, shape string) {
 	s.build(owner{shape: shape, span: trace.SpanContextFromContext(ctx), hasContext: true})
 	trace.SpanFromContext(ctx).AddEvent("built")
+}
+
+// siblings writes in the second of two functions that each have a span. Where the second's frame has room for what it
+// does after the write, the first has left things of its own there: among them the request's context, as it gave it to
+// Start. The request's span is open, but it is not the innermost.
+func (s *service) siblings(w http.ResponseWriter, r *http.Request) {
+	s.load(r.Context())
+	s.index(r.Context())
+	respond(w)
+}
+
+//go:noinline
+func (s *service) load(ctx context.Context) {
+	_, span := tracer.Start(ctx, "load")
+	defer span.End()
+}
+
+//go:noinline
+func (s *service) index(ctx context.Context) {
+	_, span := tracer.Start(ctx, "index")
+	defer span.End()
+	s.build(owner{shape: "siblings", span: span.SpanContext(), hasContext: true})
+	span.SetAttributes(attribute.Int("entries", s.options.entries), attribute.String("kind", "record"),
+		attribute.Int("clients", s.options.clients), attribute.String("shape", "siblings"))
 }
 
 // middleware writes in a function that is not given the context; the only open span is otelhttp's.
@@ -120,17 +146,17 @@ func (s *service) build(own owner) {
 		if lap.Nano < threshold {
 			continue
 		}
-		if took := lap.Exact(); took >= threshold {
-			s.slow.Add(own.write(goid, watch.BeginNano, took, len(index)))
+		if lap.Exact() >= threshold {
+			s.slow.Add(own.write(goid, watch, lap, len(index)))
 		}
 	}
 	s.writes.Add(uint64(s.options.entries))
 	s.check(index)
 }
 
-func (own owner) write(goid uint64, begin, took int64, length int) groundtruth.Write {
+func (own owner) write(goid uint64, watch groundtruth.Stopwatch, lap groundtruth.Lap, length int) groundtruth.Write {
 	return groundtruth.Write{
-		Kind: "write", Goid: goid, StartNano: begin, DurationNano: took,
+		Kind: "write", Goid: goid, StartNano: watch.BeginNano, DurationNano: lap.Exact(), ClockNano: lap.Clock(),
 		Function: "main.(*service).build", MapType: "map[string]main.record", MapLen: length,
 		Shape: own.shape, TraceID: own.span.TraceID().String(), SpanID: own.span.SpanID().String(),
 		HasContext: own.hasContext,

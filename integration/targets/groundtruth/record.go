@@ -10,12 +10,17 @@ import (
 
 // Write is one slow map write, or one slow gap of a control loop, as it is logged: a JSON line.
 type Write struct {
-	// "write", or "control" for a gap in which no map was written.
+	// "write", "control" for a gap in which no map was written, or "machine" for a write that was slow only because
+	// the hypervisor took its CPU away.
 	Kind string `json:"kind"`
 	Goid uint64 `json:"goid"`
 	// On CLOCK_MONOTONIC.
 	StartNano    int64 `json:"start_nano"`
 	DurationNano int64 `json:"duration_nano"`
+	// By so much at most it began later than StartNano (Lap.Clock).
+	ClockNano int64 `json:"clock_nano,omitempty"`
+	// Of the duration, what the hypervisor took (Thread).
+	StolenNano int64 `json:"stolen_nano,omitempty"`
 	// The function whose body has the write, as Go names it.
 	Function string `json:"function"`
 	MapType  string `json:"map_type,omitempty"`
@@ -26,6 +31,8 @@ type Write struct {
 	TraceID    string `json:"trace_id,omitempty"`
 	SpanID     string `json:"span_id,omitempty"`
 	HasContext bool   `json:"has_context,omitempty"`
+	// Sampled tells a span that goes to a backend from one that does not; of targets that have both.
+	Sampled bool `json:"sampled,omitempty"`
 	// The callers as Go's own traceback has them, the function above first; where the log keeps stacks.
 	Stack   []Frame `json:"stack,omitempty"`
 	callers []uintptr
@@ -120,9 +127,10 @@ func Save(path string, logs []*Log) (writes, control, dropped int, err error) {
 	for _, log := range logs {
 		dropped += log.Dropped
 		for _, write := range log.writes {
-			if write.Kind == "control" {
+			switch write.Kind {
+			case "control":
 				control++
-			} else {
+			case "write":
 				writes++
 			}
 			write.Stack = write.stack()

@@ -42,6 +42,13 @@ type Lap struct {
 
 // Exact is how long the write took without the calls of the clock, in nanoseconds.
 func (l Lap) Exact() int64 {
-	scale := float64(Nanotime()-firstNano) / float64(cycles()-firstCycles)
-	return int64(float64(l.cycles) * scale)
+	return int64(float64(l.cycles) * nanoPerCycle())
+}
+
+// Clock is the rest of what the monotonic clock says: a signal that comes between the readings of the two clocks makes it
+// long, and the write then began as much later than BeginNano at most.
+func (l Lap) Clock() int64 { return max(0, l.Nano-l.Exact()) }
+
+func nanoPerCycle() float64 {
+	return float64(Nanotime()-firstNano) / float64(cycles()-firstCycles)
 }

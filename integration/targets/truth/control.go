@@ -28,6 +28,9 @@ func controlWorker(w *worker) {
 //go:noinline
 func touchTables(w *worker, tables [][]slot, salt uint64, from, to int) [][]slot {
 	for i := from; i < to; i++ {
+		if i%groundtruth.ThreadCheck == 0 {
+			w.thread.Mark()
+		}
 		if i%tableEntries == 0 {
 			tables = append(tables, make([]slot, tableEntries))
 		}
@@ -37,13 +40,16 @@ func touchTables(w *worker, tables [][]slot, salt uint64, from, to int) [][]slot
 		watch := groundtruth.Start()
 		table[i%tableEntries] = slot{key, value}
 		lap := watch.Stop()
+		w.laps.Add(lap)
 		if lap.Nano < w.log.Threshold {
 			continue
 		}
 		if took := lap.Exact(); took >= w.log.Threshold {
 			w.log.Add(groundtruth.Write{
 				Kind: "control", Goid: w.goid, StartNano: watch.BeginNano, DurationNano: took,
-				Function: "main.touchTables",
+				ClockNano:  lap.Clock(),
+				StolenNano: w.thread.Stolen(),
+				Function:   "main.touchTables",
 			})
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -71,6 +72,12 @@ type outcome struct {
 	ClockGaps    uint64  `json:"clock_gaps"`
 	MapsChecked  uint64  `json:"maps_checked"`
 	ChecksumOK   bool    `json:"checksum_ok"`
+	// Of all threads, from the first write on.
+	CPUSeconds float64                   `json:"cpu_seconds"`
+	All        *groundtruth.Distribution `json:"all,omitempty"`
+	// Writes, and gaps of the control, that were not slow.
+	Others        *groundtruth.Distribution `json:"others,omitempty"`
+	ControlOthers *groundtruth.Distribution `json:"control_others,omitempty"`
 }
 
 func main() {
@@ -88,7 +95,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "truth: --nice:", err)
 		os.Exit(1)
 	}
-	begin := time.Now()
+	begin, used := time.Now(), cpuSeconds()
 	c.pace.start(o)
 	c.controlPace.start(o)
 	c.launch()
@@ -97,22 +104,30 @@ func main() {
 	o.gate.Done(o.duration, finished)
 	c.stop.Store(true)
 	<-finished
-	c.finish(time.Since(begin).Seconds())
+	c.finish(outcome{Seconds: time.Since(begin).Seconds(), CPUSeconds: cpuSeconds() - used, ChecksumOK: true})
 }
 
 // finish saves the log, prints the last line and exits: 1 where a map did not hold what was put into it.
-func (c *crew) finish(seconds float64) {
-	result := outcome{Seconds: seconds, ChecksumOK: true}
+func (c *crew) finish(result outcome) {
 	var logs []*groundtruth.Log
+	var laps, controlLaps groundtruth.Histogram
 	for _, w := range c.workers {
 		logs = append(logs, w.log)
+		if w.isControl {
+			controlLaps.Merge(w.laps)
+		} else {
+			laps.Merge(w.laps)
+		}
 		result.Writes += w.writes
 		result.ControlSteps += w.controlSteps
 		result.MapsChecked += w.mapsChecked
 		result.ClockGaps += w.clockGaps
 		result.ChecksumOK = result.ChecksumOK && !w.mismatch
 	}
-	result.Throughput = float64(result.Writes) / seconds
+	result.Throughput = float64(result.Writes) / result.Seconds
+	threshold := c.options.threshold.Nanoseconds()
+	result.All = laps.Below(math.MaxInt64)
+	result.Others, result.ControlOthers = laps.Below(threshold), controlLaps.Below(threshold)
 	var err error
 	result.Slow, result.ControlSlow, result.SlowDropped, err = groundtruth.Save(c.options.output, logs)
 	if err != nil {

@@ -7,9 +7,12 @@ const logRoom = 1 << 16
 
 // worker is what one goroutine owns.
 type worker struct {
-	crew         *crew
-	pace         *pace
-	log          *groundtruth.Log
+	crew   *crew
+	pace   *pace
+	log    *groundtruth.Log
+	thread groundtruth.Thread
+	// Lengths of all writes, or of all of the control's gaps.
+	laps         *groundtruth.Histogram
 	goid         uint64
 	random       uint64
 	writes       uint64
@@ -18,6 +21,7 @@ type worker struct {
 	// Gaps that were the clock's, not the write's.
 	clockGaps uint64
 	mismatch  bool
+	isControl bool
 }
 
 // launch starts the goroutines of the mode, each of which begins in a function of its own name.
@@ -35,7 +39,7 @@ func (c *crew) launch() {
 	}
 	for i := 0; i < len(starts); i++ {
 		w := c.enlist(uint64(1000 + i))
-		w.pace = &c.controlPace
+		w.pace, w.isControl = &c.controlPace, true
 		go controlWorker(w)
 	}
 }
@@ -45,6 +49,7 @@ func (c *crew) enlist(seed uint64) *worker {
 		crew:   c,
 		pace:   &c.pace,
 		log:    groundtruth.NewLog(c.options.threshold.Nanoseconds(), logRoom),
+		laps:   new(groundtruth.Histogram),
 		random: seed * 0x9E3779B97F4A7C15,
 	}
 	w.log.Stacks = c.options.stacks

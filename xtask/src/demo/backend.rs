@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use anyhow::{Result, bail};
 use integration::{
-    jaeger::{self, Jaeger},
+    jaeger::{JAEGER, Jaeger},
     sink::Sink,
     trace::{slow::SPAN_NAME, span::Span},
 };
@@ -62,7 +62,7 @@ impl Backend {
         Ok(match choice {
             Choice::Embedded => Self::Embedded(Sink::start()?),
             Choice::Jaeger => {
-                if !jaeger::is_built()? {
+                if !JAEGER.is_built()? {
                     if !machine::has_program("go") {
                         bail!("Jaeger is built by Go, which is not in PATH");
                     }

@@ -81,7 +81,7 @@ fn build() -> Result<PathBuf> {
     if std::env::var_os("SLOWMAP_BIN").is_none() {
         println!("building slowmap");
         let mut build = cargo::command();
-        build.args(["build", "--release", "--package", "slowmap"]);
+        build.args(["build", "--release", "--bin", "slowmap"]);
         run::succeed(build)?;
     }
     slowmap::binary()?;

@@ -62,6 +62,9 @@ impl Scene {
             .map(|(key, value)| (key.as_str(), value.as_str()))
             .collect();
         settings.push(("SLOWMAP_PIDS", &pid));
+        // It shows traces, and not each backend takes more.
+        settings.push(("OTEL_LOGS_EXPORTER", "none"));
+        settings.push(("OTEL_METRICS_EXPORTER", "none"));
         let slowmap = slowmap::run(&backend.endpoint(), &settings)?;
         let mut scene = Self {
             slowmap,
@@ -207,9 +210,11 @@ fn remote_settings(backend: &Backend) -> Vec<(String, String)> {
         .collect()
 }
 
-/// From the last line of the log that has `exported=NUMBER`.
+/// From the last line of the log that has `exported=NUMBER` for traces.
 fn exported(log: &str) -> Option<u64> {
-    let (_, after) = log.rsplit_once(" exported=")?;
+    let of_traces = |line: &&str| line.contains("signal=\"traces\"");
+    let line = log.lines().rev().find(of_traces)?;
+    let (_, after) = line.split_once(" exported=")?;
     let digits = after.split(|c: char| !c.is_ascii_digit()).next()?;
     digits.parse().ok()
 }
@@ -219,8 +224,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_exported_is_read_from_the_last_line_that_tells_it() {
-        let log = "INFO running processes=1\nWARN x exported=3 y\nINFO ended offered=9 exported=7 dropped=2\n";
+    fn how_many_spans_were_exported_is_read_from_the_line_about_traces() {
+        let log = "INFO running processes=1\n\
+            INFO export ended signal=\"traces\" offered=9 exported=7 dropped=2\n\
+            INFO export ended signal=\"logs\" offered=9 exported=9 dropped=0\n";
         assert_eq!(exported(log), Some(7));
         assert_eq!(exported("INFO running"), None);
     }

@@ -1,13 +1,14 @@
 //! A line of `events.jsonl`. Its fields and their order are part of the public interface.
 
-use std::{borrow::Cow, fmt::Write};
+use std::borrow::Cow;
 
 use serde::Serialize;
 
 use crate::model::{
     cause::{Breakdown, Cause},
     frame::Frame,
-    trace::Correlation,
+    plan::ProbePair,
+    trace::{Correlation, SpanContext},
     write::CorrelatedWrite,
 };
 
@@ -32,6 +33,7 @@ pub struct EventRecord<'a> {
     pub map_len: Option<u64>,
     pub map_capacity_before: Option<u64>,
     pub map_capacity_after: Option<u64>,
+    pub unobserved: &'a [ProbePair],
     pub cause: Cause,
     pub breakdown_nano: &'a Breakdown,
     pub stack: &'a [Frame],
@@ -66,11 +68,12 @@ impl<'a> From<&'a CorrelatedWrite> for EventRecord<'a> {
             map_len: observed.map_len,
             map_capacity_before: observed.map_capacity_before,
             map_capacity_after: observed.map_capacity_after,
+            unobserved: &write.unobserved,
             cause: write.cause(),
             breakdown_nano: write.breakdown(),
             stack: &write.symbolized.stack,
-            trace_id: context.map(|context| hex(&context.trace_id)),
-            span_id: context.map(|context| hex(&context.span_id)),
+            trace_id: context.map(SpanContext::trace_id_text),
+            span_id: context.map(SpanContext::span_id_text),
             trace_flags: context.map(|context| context.trace_flags),
             correlation: write.correlation,
         }
@@ -79,14 +82,4 @@ impl<'a> From<&'a CorrelatedWrite> for EventRecord<'a> {
 
 fn known(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     (!text.is_empty()).then_some(text)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }

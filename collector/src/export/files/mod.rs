@@ -3,7 +3,6 @@
 
 mod event;
 mod jsonl;
-mod latency;
 mod recording;
 
 pub use self::{

@@ -6,10 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{event::EventRecord, jsonl::JsonLines, latency::Durations};
+use super::{event::EventRecord, jsonl::JsonLines};
 use crate::model::{
-    summary::{Counts, Losses, ProbeUse, SkippedProcess, Summary, Target},
+    latency::Durations,
+    summary::{Counts, FORMAT, Losses, ProbeUse, SkippedProcess, Summary, Target},
     write::CorrelatedWrite,
+    writes::Writes,
 };
 
 const EVENTS: &str = "events.jsonl";
@@ -39,10 +41,12 @@ pub struct Measured {
     pub duration_nano: u64,
     pub threshold_nano: u64,
     pub mode: String,
+    pub budget_percent: f64,
     pub targets: Vec<Target>,
     pub skipped: Vec<SkippedProcess>,
     pub losses: Losses,
     pub probes: Vec<ProbeUse>,
+    pub writes: Option<Writes>,
 }
 
 impl Recording {
@@ -91,11 +95,7 @@ impl Recording {
     fn count(&mut self, write: &CorrelatedWrite) {
         self.counts.writes += 1;
         self.counts.in_a_trace += u64::from(write.context.is_some());
-        *self
-            .counts
-            .by_cause
-            .entry(write.cause().name())
-            .or_default() += 1;
+        *self.counts.by_cause.entry(write.cause()).or_default() += 1;
         if let Some(function) = write.caller().and_then(|caller| caller.function.clone()) {
             *self.counts.by_function.entry(function).or_default() += 1;
         }
@@ -113,16 +113,19 @@ impl Recording {
     /// The summary could not be written; the events are there nevertheless.
     pub fn finish(self, measured: Measured) -> Result<Summary, RecordingError> {
         let summary = Summary {
-            version: env!("CARGO_PKG_VERSION"),
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             started_unix_nano: measured.started_unix_nano,
             duration_nano: measured.duration_nano,
             threshold_nano: measured.threshold_nano,
             mode: measured.mode,
+            budget_percent: measured.budget_percent,
             targets: measured.targets,
             skipped: measured.skipped,
             counts: self.counts,
             losses: measured.losses,
             latency: self.durations.latency(),
+            writes: measured.writes,
             estimated_cost_nano: total_cost(&measured.probes),
             probes: measured.probes,
         };

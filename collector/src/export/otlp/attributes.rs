@@ -3,9 +3,10 @@
 
 use std::fmt::Write;
 
-use opentelemetry::{KeyValue, Value};
+use opentelemetry::Value;
+use opentelemetry_proto::tonic::common::v1::KeyValue;
 
-use crate::model::{frame::Frame, write::CorrelatedWrite};
+use crate::model::{cause::Cause, frame::Frame, write::CorrelatedWrite};
 
 /// Where in the program the write is.
 pub fn code(write: &CorrelatedWrite) -> Vec<KeyValue> {
@@ -52,15 +53,18 @@ pub fn details(write: &CorrelatedWrite) -> Vec<KeyValue> {
     attributes.0
 }
 
+/// How long it took, in nanoseconds: a span tells by its times, a record has no other place for it.
+pub fn duration(write: &CorrelatedWrite) -> Vec<KeyValue> {
+    let nanos = integer(write.observed().duration_nano);
+    vec![attribute("go.map.assign.duration", nanos)]
+}
+
 /// Nanoseconds by cause.
 pub fn breakdown(write: &CorrelatedWrite) -> Vec<KeyValue> {
-    write
-        .breakdown()
-        .iter()
-        .map(|(cause, nanos)| {
-            KeyValue::new(format!("go.map.breakdown.{}", cause.name()), integer(nanos))
-        })
-        .collect()
+    let part = |(cause, nanos): (Cause, u64)| {
+        attribute(format!("go.map.breakdown.{}", cause.name()), integer(nanos))
+    };
+    write.breakdown().iter().map(part).collect()
 }
 
 #[derive(Default)]
@@ -69,12 +73,20 @@ struct Attributes(Vec<KeyValue>);
 impl Attributes {
     /// What is not known is left out.
     fn add(&mut self, key: &'static str, value: Option<impl Into<Value>>) {
-        self.0.extend(value.map(|value| KeyValue::new(key, value)));
+        self.0.extend(value.map(|value| attribute(key, value)));
+    }
+}
+
+pub fn attribute(key: impl Into<String>, value: impl Into<Value>) -> KeyValue {
+    KeyValue {
+        key: key.into(),
+        value: Some(value.into().into()),
+        ..KeyValue::default()
     }
 }
 
 /// OTLP has no unsigned integers.
-fn integer(value: u64) -> i64 {
+pub fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 

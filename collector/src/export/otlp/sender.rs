@@ -1,4 +1,4 @@
-//! The near end of the export queue.
+//! The near end of a signal's queue.
 
 use std::sync::Arc;
 
@@ -9,70 +9,61 @@ use tokio::sync::{
 
 use super::{
     counts::{Counters, Dropped, ExportCounts},
-    settings::Settings,
+    signal::Signal,
 };
-use crate::model::write::CorrelatedWrite;
 
-/// Takes writes for export. When its last clone is gone, the export task sends what is left and ends.
-#[derive(Debug, Clone)]
-pub struct TraceSender {
-    queue: mpsc::Sender<CorrelatedWrite>,
+/// Takes what is to be exported. When it is gone, the export task sends what is left and ends.
+#[derive(Debug)]
+pub struct Sender<S: Signal> {
+    queue: mpsc::Sender<S::Item>,
     counters: Arc<Counters>,
-    roots: bool,
-    /// Closes with the last clone.
-    _alive: Arc<watch::Sender<()>>,
+    /// Closes with the sender.
+    _alive: watch::Sender<()>,
 }
 
 /// The far end, for the export task.
 #[derive(Debug)]
-pub struct Queue {
-    pub writes: mpsc::Receiver<CorrelatedWrite>,
+pub struct Queue<S: Signal> {
+    pub items: mpsc::Receiver<S::Item>,
     pub counters: Arc<Counters>,
     pub alive: watch::Receiver<()>,
 }
 
-pub fn channel(settings: &Settings) -> (TraceSender, Queue) {
-    let (queue, writes) = mpsc::channel(settings.queue_capacity);
+pub fn channel<S: Signal>(capacity: usize) -> (Sender<S>, Queue<S>) {
+    let (queue, items) = mpsc::channel(capacity);
     let (sender, alive) = watch::channel(());
     let counters = Arc::<Counters>::default();
-    let sender = TraceSender {
+    let sender = Sender {
         queue,
         counters: counters.clone(),
-        roots: settings.roots,
-        _alive: Arc::new(sender),
+        _alive: sender,
     };
-    (
-        sender,
-        Queue {
-            writes,
-            counters,
-            alive,
-        },
-    )
+    let queue = Queue {
+        items,
+        counters,
+        alive,
+    };
+    (sender, queue)
 }
 
-impl TraceSender {
-    /// Puts a write into the queue. Never blocks.
-    ///
-    /// # Errors
-    /// The write is not exported; it has been counted under the reason.
-    pub fn offer(&self, write: CorrelatedWrite) -> Result<(), Dropped> {
-        self.counters.offered();
-        self.accept(write)
-            .inspect_err(|&reason| self.counters.dropped(reason, 1))
+impl<S: Signal> Sender<S> {
+    /// Puts an item into the queue. Never blocks. Whether it got there; else it has been counted under the reason.
+    pub fn offer(&self, item: S::Item) -> bool {
+        let size = S::size(&item);
+        self.counters.offered(size);
+        let reason = match self.queue.try_send(item) {
+            Ok(()) => return true,
+            Err(TrySendError::Full(_)) => Dropped::QueueFull,
+            Err(TrySendError::Closed(_)) => Dropped::Shutdown,
+        };
+        self.counters.dropped(reason, size);
+        false
     }
 
-    fn accept(&self, write: CorrelatedWrite) -> Result<(), Dropped> {
-        match &write.context {
-            None if !self.roots => return Err(Dropped::NoContext),
-            // A child of a span that is not recorded would be an orphan.
-            Some(context) if !context.is_sampled() => return Err(Dropped::NotSampled),
-            _ => {}
-        }
-        self.queue.try_send(write).map_err(|error| match error {
-            TrySendError::Full(_) => Dropped::QueueFull,
-            TrySendError::Closed(_) => Dropped::Shutdown,
-        })
+    /// Counts an item that is not for this signal.
+    pub fn pass_over(&self, reason: Dropped) {
+        self.counters.offered(1);
+        self.counters.dropped(reason, 1);
     }
 
     /// As of now.

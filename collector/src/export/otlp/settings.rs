@@ -1,8 +1,10 @@
-//! What the trace exporter has to be told.
+//! What the exporters have to be told.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use url::Url;
+
+use super::metrics::Temporality;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
@@ -35,6 +37,7 @@ impl std::fmt::Debug for Headers {
     }
 }
 
+/// Of one signal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// For HTTP with the signal's path.
@@ -45,7 +48,7 @@ pub struct Settings {
     /// Of one attempt.
     pub timeout: Duration,
     pub tls: TlsFiles,
-    /// Writes that may wait in the queue, beside the batch in flight.
+    /// What may wait in the queue, beside the batch in flight: writes, or collections of metrics.
     pub queue_capacity: usize,
     pub batch_size: usize,
     /// How long a batch waits to become full.
@@ -54,6 +57,19 @@ pub struct Settings {
     pub retry_limit: Duration,
     /// How long the queue is flushed once the last sender is gone.
     pub grace: Duration,
+}
+
+/// `None`: the signal is off.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ExportSettings {
+    pub traces: Option<Settings>,
+    pub logs: Option<Settings>,
+    pub metrics: Option<MetricSettings>,
+    pub profiles: Option<Settings>,
+    /// Where writes wait whose endpoint is down; otherwise in memory only.
+    pub spill: Option<SpillSettings>,
+    /// Metrics can be scraped.
+    pub scraped: bool,
     /// Export writes without a trace context as traces of their own.
     pub roots: bool,
 }
@@ -66,4 +82,19 @@ impl Settings {
         let _ = url.set_password(None);
         url.to_string()
     }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpillSettings {
+    pub directory: PathBuf,
+    /// Bytes of all files together.
+    pub limit: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricSettings {
+    pub export: Settings,
+    pub temporality: Temporality,
+    /// Of slowmap itself.
+    pub resource: BTreeMap<String, String>,
 }

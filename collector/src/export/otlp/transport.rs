@@ -1,173 +1,92 @@
-//! The connection to the endpoint, which all exporters share.
+//! The connection to the endpoint of a signal.
 
-use std::{collections::HashMap, error::Error, fs, io, path::PathBuf};
+use std::{error::Error, fs, path::PathBuf};
 
-use opentelemetry_otlp::{
-    Compression as OtlpCompression, RetryPolicy, SpanExporter, WithExportConfig, WithHttpConfig,
-    WithTonicConfig,
-};
-use tonic::{
-    metadata::MetadataMap,
-    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
-};
+use prost::bytes::Bytes;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
 use super::{
+    failure::{Failure, with_causes},
+    grpc::GrpcClient,
     http::HttpClient,
-    settings::{Compression, Protocol, Settings, TlsFiles},
+    settings::{Protocol, Settings},
+    signal::Signal,
+    spill::DirectoryError,
 };
 
 /// A mistake in the configuration that shows when a connection is prepared.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    #[error("{path}: cannot be read: {source}; give a PEM file", path = path.display())]
-    Certificate { path: PathBuf, source: io::Error },
+    #[error("{variable} or its like: {path}: {reason}; give a PEM file", path = path.display())]
+    Pem {
+        /// The one for all signals; a file and single signals have their own.
+        variable: &'static str,
+        path: PathBuf,
+        reason: String,
+    },
+    #[error("{0}")]
+    Queue(#[from] DirectoryError),
     #[error("{endpoint} cannot be used for export: {reason}")]
     Endpoint { endpoint: String, reason: String },
 }
 
 #[derive(Debug)]
-pub struct Transport {
-    settings: Settings,
-    connection: Connection,
-}
-
-#[derive(Debug)]
-enum Connection {
-    Grpc {
-        channel: Channel,
-        metadata: MetadataMap,
-    },
+pub enum Transport {
+    Grpc(GrpcClient),
     Http(HttpClient),
 }
 
 impl Transport {
     /// Connects to nothing yet.
     pub fn new(settings: &Settings) -> Result<Self, ExportError> {
-        let connection = match settings.protocol {
-            Protocol::Grpc => Connection::Grpc {
-                channel: channel(settings)?,
-                metadata: metadata(settings)?,
-            },
-            Protocol::HttpProtobuf => Connection::Http(HttpClient::new(settings)?),
-        };
-        Ok(Self {
-            settings: settings.clone(),
-            connection,
+        Ok(match settings.protocol {
+            Protocol::Grpc => Self::Grpc(GrpcClient::new(settings)?),
+            Protocol::HttpProtobuf => Self::Http(HttpClient::new(settings)?),
         })
     }
 
-    /// An exporter that tries once: repeating is left to the worker, which knows what waits behind a batch.
-    pub fn span_exporter(&self) -> Result<SpanExporter, ExportError> {
-        match &self.connection {
-            Connection::Grpc { channel, metadata } => {
-                self.grpc_exporter(channel.clone(), metadata.clone())
-            }
-            Connection::Http(client) => self.http_exporter(client.clone()),
-        }
-        .map_err(|error| unusable(&self.settings, error))
-    }
-
-    fn grpc_exporter(
-        &self,
-        channel: Channel,
-        metadata: MetadataMap,
-    ) -> Result<SpanExporter, opentelemetry_otlp::ExporterBuildError> {
-        let builder = SpanExporter::builder()
-            .with_tonic()
-            .with_channel(channel)
-            .with_timeout(self.settings.timeout)
-            .with_retry_policy(RetryPolicy::disabled())
-            // The crate adds headers from OTEL_EXPORTER_OTLP_HEADERS, whatever slowmap was configured to send.
-            .with_interceptor(move |mut request: tonic::Request<()>| {
-                request.metadata_mut().clone_from(&metadata);
-                Ok(request)
-            });
-        match compression(self.settings.compression) {
-            Some(compression) => builder.with_compression(compression).build(),
-            None => builder.build(),
-        }
-    }
-
-    fn http_exporter(
-        &self,
-        client: HttpClient,
-    ) -> Result<SpanExporter, opentelemetry_otlp::ExporterBuildError> {
-        let builder = SpanExporter::builder()
-            .with_http()
-            .with_protocol(opentelemetry_otlp::Protocol::HttpBinary)
-            .with_http_client(client)
-            .with_endpoint(self.settings.endpoint.as_str())
-            .with_headers(HashMap::new())
-            .with_timeout(self.settings.timeout)
-            .with_retry_policy(RetryPolicy::disabled());
-        match compression(self.settings.compression) {
-            Some(compression) => builder.with_compression(compression).build(),
-            None => builder.build(),
+    /// Tries once to send an encoded request: repeating is left to the worker, which knows what waits behind it.
+    pub async fn send<S: Signal>(&self, request: Bytes) -> Result<S::Response, Failure> {
+        match self {
+            Self::Grpc(client) => client.send::<S>(request).await,
+            Self::Http(client) => client.send::<S>(request).await,
         }
     }
 }
 
-fn channel(settings: &Settings) -> Result<Channel, ExportError> {
-    let build = || -> Result<Endpoint, tonic::transport::Error> {
-        Endpoint::from_shared(settings.endpoint.to_string())?
-            .user_agent(concat!("slowmap/", env!("CARGO_PKG_VERSION")))
-            .map(|endpoint| {
-                endpoint
-                    .timeout(settings.timeout)
-                    .connect_timeout(settings.timeout)
-            })
+/// What a file has to have in it.
+#[derive(Debug, Clone, Copy)]
+pub enum Pem {
+    Authorities,
+    Certificate,
+    Key,
+}
+
+/// The content of a PEM file. That there is something in it is seen here: a client without authorities or with half
+/// an identity fails at each connection only.
+pub fn read(path: &PathBuf, pem: Pem) -> Result<Vec<u8>, ExportError> {
+    let variable = match pem {
+        Pem::Authorities => "OTEL_EXPORTER_OTLP_CERTIFICATE",
+        Pem::Certificate => "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+        Pem::Key => "OTEL_EXPORTER_OTLP_CLIENT_KEY",
     };
-    let mut endpoint = build().map_err(|error| unusable(settings, error))?;
-    if settings.endpoint.scheme() == "https" {
-        endpoint = endpoint
-            .tls_config(tls(&settings.tls)?)
-            .map_err(|error| unusable(settings, error))?;
-    }
-    Ok(endpoint.connect_lazy())
-}
-
-fn tls(files: &TlsFiles) -> Result<ClientTlsConfig, ExportError> {
-    let config = match &files.certificate {
-        Some(path) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(path)?)),
-        None => ClientTlsConfig::new().with_native_roots(),
-    };
-    Ok(match (&files.client_certificate, &files.client_key) {
-        (Some(certificate), Some(key)) => {
-            config.identity(Identity::from_pem(read(certificate)?, read(key)?))
-        }
-        _ => config,
-    })
-}
-
-fn metadata(settings: &Settings) -> Result<MetadataMap, ExportError> {
-    Ok(MetadataMap::from_headers(super::http::headers(settings)?))
-}
-
-fn compression(compression: Compression) -> Option<OtlpCompression> {
-    match compression {
-        Compression::None => None,
-        Compression::Gzip => Some(OtlpCompression::Gzip),
-        Compression::Zstd => Some(OtlpCompression::Zstd),
-    }
-}
-
-pub fn read(path: &PathBuf) -> Result<Vec<u8>, ExportError> {
-    fs::read(path).map_err(|source| ExportError::Certificate {
+    let unusable = |reason| ExportError::Pem {
+        variable,
         path: path.clone(),
-        source,
-    })
+        reason,
+    };
+    let content = fs::read(path).map_err(|error| unusable(format!("cannot be read: {error}")))?;
+    let found = match pem {
+        Pem::Key => PrivateKeyDer::from_pem_slice(&content).map(drop),
+        Pem::Authorities | Pem::Certificate => CertificateDer::from_pem_slice(&content).map(drop),
+    };
+    found.map_err(|error| unusable(format!("has not what is asked for: {error}")))?;
+    Ok(content)
 }
 
-/// With the causes of the error, which libraries like to keep to themselves.
 pub fn unusable(settings: &Settings, error: impl Error) -> ExportError {
-    let mut reason = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        reason = format!("{reason}: {error}");
-        cause = error.source();
-    }
     ExportError::Endpoint {
         endpoint: settings.shown_endpoint(),
-        reason,
+        reason: with_causes(&error),
     }
 }

@@ -15,7 +15,7 @@ const MAX_INLINE_DEPTH: usize = 256;
 /// A function with code of its own.
 #[derive(Debug, Clone)]
 pub struct Function<'a> {
-    table: Pclntab<'a>,
+    pub(super) table: Pclntab<'a>,
     range: Range<u64>,
     structure: &'a [u8],
     name: &'a str,
@@ -112,7 +112,7 @@ impl<'a> Function<'a> {
         Some((name, self.range.start.checked_add(parent)?))
     }
 
-    fn pcdata(&self, kind: usize, address: u64) -> Option<i32> {
+    pub(super) fn pcdata(&self, kind: usize, address: u64) -> Option<i32> {
         let count = scalar::u32_at(self.structure, self.table.layout.func.npcdata)?;
         if kind >= usize::try_from(count).ok()? {
             return None;
@@ -127,7 +127,7 @@ impl<'a> Function<'a> {
         )
     }
 
-    fn function_data(&self, kind: usize) -> Option<VirtualAddress> {
+    pub(super) fn function_data(&self, kind: usize) -> Option<VirtualAddress> {
         let layout = &self.table.layout.func;
         let pcdata_count = usize::try_from(scalar::u32_at(self.structure, layout.npcdata)?).ok()?;
         if kind >= usize::from(*self.structure.get(layout.nfuncdata)?) {

@@ -4,9 +4,11 @@
 mod function;
 mod header;
 mod pcvalue;
+mod stack_map;
 
 pub use function::{Call, Function};
 pub use header::Header;
+pub use stack_map::{FrameWord, Liveness};
 
 use std::ops::Range;
 
@@ -74,7 +76,7 @@ impl<'a> Pclntab<'a> {
 
     /// The tables of an executable that was inspected.
     pub fn of(binary: &'a GoBinary) -> Option<Self> {
-        let layout = Layout::of(&binary.go_version)?;
+        let layout = binary.layout;
         let header = Header::read(&binary.image, layout, binary.pclntab)?;
         Self::new(
             &binary.image,
@@ -99,6 +101,21 @@ impl<'a> Pclntab<'a> {
         }
         self.function(low.checked_sub(1)?)
             .filter(|function| function.range().contains(&address))
+    }
+
+    /// The caller that a walk of frame pointers loses: before the leaf has saved its caller's frame pointer, the register is
+    /// the caller's own, so that the walk goes from the leaf to the caller's caller. The tables say how far the return
+    /// address is from the stack pointer then: not at all, or by the one word that the push of the frame pointer takes.
+    /// `leaf` and what is returned are run-time addresses.
+    pub fn lost_caller(&self, bias: u64, leaf: u64, top_words: [u64; 2]) -> Option<u64> {
+        let leaf = leaf.wrapping_sub(bias);
+        let word = match self.find(leaf)?.stack_delta(leaf)? {
+            0 => top_words[0],
+            8 => top_words[1],
+            _ => return None,
+        };
+        let caller = word.wrapping_sub(bias).wrapping_sub(1);
+        self.code_range()?.contains(&caller).then_some(word)
     }
 
     /// All functions, by address; those whose entry makes no sense are left out.

@@ -1,0 +1,22 @@
+//! `slowmap report`
+
+use super::{answer, arguments::ReportArguments, record::start_logging};
+use crate::{
+    config::{Environment, ReportOptions, value::LogFormat},
+    failure::Failure,
+    pipeline,
+};
+
+pub fn report(
+    arguments: &ReportArguments,
+    log_format: Option<LogFormat>,
+    environment: &Environment,
+) -> Result<(), Failure> {
+    start_logging(log_format, environment)?;
+    let options = ReportOptions {
+        directory: arguments.directory.clone(),
+        compare: arguments.compare.clone(),
+        trace_url: arguments.page.trace_url.clone(),
+    };
+    answer::write(&pipeline::report(&options)?)
+}

@@ -1,0 +1,77 @@
+//! A slow write as a recording tells it: what is the same in many writes is shared between them.
+
+use std::sync::Arc;
+
+use super::{
+    cause::{Breakdown, Cause},
+    frame::Frame,
+    plan::ProbePair,
+    time::{Ktime, UnixNanos},
+    trace::{Correlation, SpanContext},
+    write,
+};
+
+/// A line of `events.jsonl`; docs/interface.md says what its fields mean.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordedWrite {
+    pub start: Ktime,
+    pub time: UnixNanos,
+    pub duration_nano: u64,
+    pub duration_is_lower_bound: bool,
+    pub pid: u32,
+    pub tid: u32,
+    pub target_pid: u32,
+    pub target_tid: u32,
+    pub goid: Option<u64>,
+    pub parent_goid: Option<u64>,
+    pub service_name: Option<Arc<str>>,
+    pub executable: Option<Arc<str>>,
+    pub go_version: Option<Arc<str>>,
+    pub container_id: Option<Arc<str>>,
+    /// The runtime's entry for the write.
+    pub function: Option<Arc<str>>,
+    pub map_type: Option<Arc<str>>,
+    pub map_len: Option<u64>,
+    pub map_capacity_before: Option<u64>,
+    pub map_capacity_after: Option<u64>,
+    /// Pairs of probes that were not in the target for the whole of the write.
+    pub unobserved: Vec<ProbePair>,
+    pub cause: Cause,
+    pub breakdown: Breakdown,
+    pub stack: Arc<Stack>,
+    pub context: Option<SpanContext>,
+    pub correlation: Correlation,
+}
+
+/// A stack that any number of writes have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stack {
+    /// Counted from 0 in the order in which the recording has them; two stacks of a recording with the same number are
+    /// the same.
+    pub number: usize,
+    /// Leaf first, inlined calls expanded.
+    pub frames: Vec<Frame>,
+    caller: Option<usize>,
+}
+
+impl Stack {
+    /// `entry` is the runtime's entry for the write.
+    pub fn new(number: usize, frames: Vec<Frame>, entry: Option<&str>) -> Self {
+        let caller = write::caller(&frames, entry);
+        Self {
+            number,
+            frames,
+            caller,
+        }
+    }
+
+    /// Which frame it is that writes to the map.
+    pub fn caller_index(&self) -> Option<usize> {
+        self.caller
+    }
+
+    /// The line that writes to the map.
+    pub fn caller(&self) -> Option<&Frame> {
+        self.frames.get(self.caller?)
+    }
+}

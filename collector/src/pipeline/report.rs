@@ -1,0 +1,59 @@
+//! `slowmap report`, and what `slowmap record` does at its end: the reports of a recording.
+
+use std::path::Path;
+
+use crate::{
+    advise::Advisor,
+    config::ReportOptions,
+    failure::Failure,
+    model::{advice::Advice, recorded::RecordedWrite},
+    report::{self, Adviser, Asked, Comparison, Recording, ReportError, terminal},
+};
+
+/// Writes them, and returns what to tell about the recording.
+///
+/// # Errors
+/// It is no recording, it cannot be read, or its directory not be written.
+pub fn report(options: &ReportOptions) -> Result<String, Failure> {
+    let comparison = match &options.compare {
+        Some(after) => Some(compare(&options.directory, after)?),
+        None => None,
+    };
+    let compared = comparison.as_ref().map(terminal::comparison);
+    let asked = Asked {
+        trace_url: options.trace_url.clone(),
+        comparison,
+    };
+    let text = write(&options.directory, &asked)?;
+    Ok(text + &compared.unwrap_or_default())
+}
+
+fn compare(before: &Path, after: &Path) -> Result<Comparison, Failure> {
+    let (before, after) = (Recording::open(before)?, Recording::open(after)?);
+    Ok(report::compare(&before, &after)?)
+}
+
+pub(super) fn write(directory: &Path, asked: &Asked) -> Result<String, Failure> {
+    let recording = Recording::open(directory)?;
+    let reported = report::write(&recording, asked, &mut Advising::default())?;
+    Ok(terminal::recording(&recording, &reported))
+}
+
+#[derive(Debug, Default)]
+struct Advising(Advisor);
+
+impl Adviser for Advising {
+    fn add(&mut self, write: &RecordedWrite) {
+        self.0.add(write);
+    }
+
+    fn advice(&mut self) -> Vec<Advice> {
+        std::mem::take(&mut self.0).advice()
+    }
+}
+
+impl From<ReportError> for Failure {
+    fn from(error: ReportError) -> Self {
+        Failure::Other(error.into())
+    }
+}

@@ -1,0 +1,117 @@
+//! All files that are made of a recording, in one reading of it.
+
+use std::path::Path;
+
+use super::{
+    compare::Comparison,
+    error::ReportError,
+    html::{Page, TraceUrl},
+    metrics::Metrics,
+    profile::{FoldedStacks, ProfilePprof, write_flamegraph, write_folded},
+    recording::{Recording, Unread},
+    tables::{CallsCsv, CallsParquet},
+};
+use crate::model::{advice::Advice, recorded::RecordedWrite};
+
+/// What is wanted of the page.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// Where it links traces to.
+    pub trace_url: Option<TraceUrl>,
+    /// With another recording, as the one after.
+    pub comparison: Option<Comparison>,
+}
+
+/// What makes advice of the writes: it gets each of them while they are read.
+pub trait Adviser {
+    fn add(&mut self, write: &RecordedWrite);
+    fn advice(&mut self) -> Vec<Advice>;
+}
+
+/// Nobody.
+impl Adviser for () {
+    fn add(&mut self, _: &RecordedWrite) {}
+
+    fn advice(&mut self) -> Vec<Advice> {
+        Vec::new()
+    }
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Reported {
+    pub unread: Unread,
+    pub advice: Vec<Advice>,
+}
+
+#[derive(Debug)]
+struct Files {
+    csv: CallsCsv,
+    parquet: CallsParquet,
+    profile: ProfilePprof,
+    stacks: FoldedStacks,
+    metrics: Metrics,
+    page: Page,
+}
+
+/// Writes them into the recording's directory, in the place of what was there.
+///
+/// # Errors
+/// The recording cannot be read, or a file not be written; each file is whole, of this recording or as it was.
+pub fn write(
+    recording: &Recording,
+    asked: &Asked,
+    adviser: &mut impl Adviser,
+) -> Result<Reported, ReportError> {
+    let mut files = Files::create(&recording.directory)?;
+    let unread = recording.read(|write| {
+        adviser.add(write);
+        files.add(write)
+    })?;
+    let reported = Reported {
+        unread,
+        advice: adviser.advice(),
+    };
+    files.finish(recording, &reported, asked)?;
+    Ok(reported)
+}
+
+impl Files {
+    fn create(directory: &Path) -> Result<Self, ReportError> {
+        Ok(Self {
+            csv: CallsCsv::create(directory)?,
+            parquet: CallsParquet::create(directory)?,
+            profile: ProfilePprof::create(directory)?,
+            stacks: FoldedStacks::default(),
+            metrics: Metrics::default(),
+            page: Page::default(),
+        })
+    }
+
+    fn add(&mut self, write: &RecordedWrite) -> Result<(), ReportError> {
+        self.csv.add(write)?;
+        self.parquet.add(write)?;
+        self.profile.add(write)?;
+        self.stacks.add(write);
+        self.metrics.add(write);
+        self.page.add(write);
+        Ok(())
+    }
+
+    fn finish(
+        self,
+        recording: &Recording,
+        reported: &Reported,
+        asked: &Asked,
+    ) -> Result<(), ReportError> {
+        let (directory, summary) = (&recording.directory, recording.summary.as_ref());
+        self.page.write(recording, reported, asked)?;
+        self.csv.finish()?;
+        self.parquet.finish()?;
+        self.profile.finish(summary)?;
+        self.metrics.write(directory, summary)?;
+        let lines = self.stacks.lines();
+        write_folded(directory, &lines)?;
+        write_flamegraph(directory, &lines)
+    }
+}

@@ -1,0 +1,133 @@
+//! A recording, read back: as much of it as can be.
+
+mod line;
+mod lines;
+mod shared;
+
+use std::{
+    fs::{self, File},
+    io::{self, BufReader},
+    path::{Path, PathBuf},
+    sync::mpsc,
+    thread,
+};
+
+use serde::{Deserialize, Serialize};
+
+use self::lines::Lines;
+use super::error::ReportError;
+use crate::model::{
+    recorded::RecordedWrite,
+    summary::{FORMAT, Summary},
+};
+
+/// Writes that pass from the thread that parses to the one that reports at once, and how many such batches may wait.
+const BATCH: usize = 512;
+const WAITING: usize = 4;
+
+#[derive(Debug)]
+pub struct Recording {
+    pub directory: PathBuf,
+    /// `None`: it was cut off before its end.
+    pub summary: Option<Summary>,
+    events: PathBuf,
+}
+
+/// What of `events.jsonl` could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Unread {
+    /// Lines that are no slow write.
+    pub lines: u64,
+    /// The last line has no end: whoever wrote it was cut off.
+    pub cut_off: bool,
+}
+
+/// What a summary of any format has.
+#[derive(Debug, Deserialize)]
+struct Header {
+    #[serde(default)]
+    format: serde_json::Value,
+    #[serde(default)]
+    version: String,
+}
+
+impl Recording {
+    /// # Errors
+    /// The directory is none of a recording, or of one in a format that is not read here.
+    pub fn open(directory: &Path) -> Result<Self, ReportError> {
+        let events = directory.join("events.jsonl");
+        if !events.is_file() {
+            return Err(ReportError::NotARecording {
+                directory: directory.to_owned(),
+            });
+        }
+        Ok(Self {
+            summary: summary(directory)?,
+            directory: directory.to_owned(),
+            events,
+        })
+    }
+
+    /// Hands each write to `each`, in the recording's order, while the next ones are parsed beside it. Memory does not grow
+    /// with the number of writes, only with that of distinct stacks.
+    ///
+    /// # Errors
+    /// The file cannot be read, or what `each` says.
+    pub fn read(
+        &self,
+        mut each: impl FnMut(&RecordedWrite) -> Result<(), ReportError>,
+    ) -> Result<Unread, ReportError> {
+        let file = File::open(&self.events).map_err(ReportError::read(&self.events))?;
+        let (sender, receiver) = mpsc::sync_channel(WAITING);
+        thread::scope(|scope| {
+            let parser = scope.spawn(move || parse(file, &sender));
+            let outcome = receiver.iter().flatten().try_for_each(|write| each(&write));
+            // The parser stops when nobody listens.
+            drop(receiver);
+            let parsed = parser
+                .join()
+                .unwrap_or_else(|_| Err(io::Error::other("the thread that reads it has panicked")));
+            outcome?;
+            parsed.map_err(ReportError::read(&self.events))
+        })
+    }
+}
+
+fn parse(file: File, to: &mpsc::SyncSender<Vec<RecordedWrite>>) -> io::Result<Unread> {
+    let mut lines = Lines::new(BufReader::with_capacity(1 << 16, file));
+    let mut batch = Vec::with_capacity(BATCH);
+    while let Some(write) = lines.next_write()? {
+        batch.push(write);
+        if batch.len() == BATCH && to.send(std::mem::take(&mut batch)).is_err() {
+            return Ok(Unread::default());
+        }
+    }
+    // Nobody may listen any more: then the reason is known there.
+    let _ = to.send(batch);
+    Ok(lines.unread())
+}
+
+fn summary(directory: &Path) -> Result<Option<Summary>, ReportError> {
+    let path = directory.join("summary.json");
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(ReportError::read(&path)(error)),
+    };
+    let damaged = |error| ReportError::Summary {
+        path: path.clone(),
+        error,
+    };
+    let header: Header = serde_json::from_str(&text).map_err(damaged)?;
+    if header.format != FORMAT {
+        return Err(ReportError::Format {
+            directory: directory.to_owned(),
+            version: header.version,
+            found: match header.format {
+                serde_json::Value::Null => "0".into(),
+                found => found.to_string(),
+            },
+        });
+    }
+    serde_json::from_str(&text).map(Some).map_err(damaged)
+}

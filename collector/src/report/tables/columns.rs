@@ -1,0 +1,163 @@
+//! The columns of a table of slow writes: once, for every form that such a table has.
+
+use std::borrow::Cow;
+
+use crate::model::{
+    cause::Cause, frame::Frame, plan::ProbePair, recorded::RecordedWrite, trace::Correlation,
+};
+
+pub struct Column {
+    pub name: &'static str,
+    pub value: Value,
+}
+
+/// How a cell is had from a write. `None`: not known.
+pub enum Value {
+    Integer(fn(&RecordedWrite) -> Option<u64>),
+    Boolean(fn(&RecordedWrite) -> bool),
+    Text(for<'a> fn(&'a RecordedWrite) -> Option<Cow<'a, str>>),
+}
+
+use Value::{Boolean, Integer, Text};
+
+const fn column(name: &'static str, value: Value) -> Column {
+    Column { name, value }
+}
+
+/// Named as the fields of an event are. The stack itself is in the profiles: it would be most of the table.
+pub const COLUMNS: &[Column] = &[
+    column("time_unix_nano", Integer(|write| Some(write.time.0))),
+    column("monotonic_nano", Integer(|write| Some(write.start.0))),
+    column("duration_nano", Integer(|write| Some(write.duration_nano))),
+    column(
+        "duration_is_lower_bound",
+        Boolean(|write| write.duration_is_lower_bound),
+    ),
+    column("pid", Integer(|write| Some(write.pid.into()))),
+    column("tid", Integer(|write| Some(write.tid.into()))),
+    column("target_pid", Integer(|write| Some(write.target_pid.into()))),
+    column("target_tid", Integer(|write| Some(write.target_tid.into()))),
+    column("goid", Integer(|write| write.goid)),
+    column("parent_goid", Integer(|write| write.parent_goid)),
+    column(
+        "service_name",
+        Text(|write| shared(write.service_name.as_deref())),
+    ),
+    column(
+        "executable",
+        Text(|write| shared(write.executable.as_deref())),
+    ),
+    column(
+        "go_version",
+        Text(|write| shared(write.go_version.as_deref())),
+    ),
+    column(
+        "container_id",
+        Text(|write| shared(write.container_id.as_deref())),
+    ),
+    column("function", Text(|write| shared(write.function.as_deref()))),
+    column("map_type", Text(|write| shared(write.map_type.as_deref()))),
+    column("map_len", Integer(|write| write.map_len)),
+    column(
+        "map_capacity_before",
+        Integer(|write| write.map_capacity_before),
+    ),
+    column(
+        "map_capacity_after",
+        Integer(|write| write.map_capacity_after),
+    ),
+    column("unobserved", Text(unobserved)),
+    column("cause", Text(|write| shared(Some(write.cause.name())))),
+    column("growth_nano", Integer(|write| part(write, Cause::Growth))),
+    column(
+        "evacuation_nano",
+        Integer(|write| part(write, Cause::Evacuation)),
+    ),
+    column(
+        "gc_assist_nano",
+        Integer(|write| part(write, Cause::GcAssist)),
+    ),
+    column(
+        "allocation_nano",
+        Integer(|write| part(write, Cause::Allocation)),
+    ),
+    column(
+        "stop_the_world_nano",
+        Integer(|write| part(write, Cause::StopTheWorld)),
+    ),
+    column(
+        "goroutine_preempted_nano",
+        Integer(|write| part(write, Cause::GoroutinePreempted)),
+    ),
+    column(
+        "run_queue_nano",
+        Integer(|write| part(write, Cause::RunQueue)),
+    ),
+    column(
+        "page_fault_nano",
+        Integer(|write| part(write, Cause::PageFault)),
+    ),
+    column("blocked_nano", Integer(|write| part(write, Cause::Blocked))),
+    column(
+        "caller",
+        Text(|write| shared(caller(write)?.function.as_deref())),
+    ),
+    column(
+        "caller_file",
+        Text(|write| shared(caller(write)?.file.as_deref())),
+    ),
+    column(
+        "caller_line",
+        Integer(|write| caller(write)?.line.map(u64::from)),
+    ),
+    column(
+        "trace_id",
+        Text(|write| Some(write.context?.trace_id_text().into())),
+    ),
+    column(
+        "span_id",
+        Text(|write| Some(write.context?.span_id_text().into())),
+    ),
+    column(
+        "trace_flags",
+        Integer(|write| Some(write.context?.trace_flags.into())),
+    ),
+    column(
+        "correlation",
+        Text(|write| shared(Some(correlation(write.correlation)))),
+    ),
+];
+
+fn shared(text: Option<&str>) -> Option<Cow<'_, str>> {
+    text.map(Cow::Borrowed)
+}
+
+fn caller(write: &RecordedWrite) -> Option<&Frame> {
+    write.stack.caller()
+}
+
+fn part(write: &RecordedWrite, cause: Cause) -> Option<u64> {
+    Some(write.breakdown.get(cause))
+}
+
+/// Names separated by spaces; empty as a rule.
+fn unobserved(write: &RecordedWrite) -> Option<Cow<'_, str>> {
+    let names: Vec<&str> = write
+        .unobserved
+        .iter()
+        .copied()
+        .map(ProbePair::name)
+        .collect();
+    Some(names.join(" ").into())
+}
+
+fn correlation(found: Correlation) -> &'static str {
+    match found {
+        Correlation::StackScan => "stack_scan",
+        Correlation::ParentStackScan => "parent_stack_scan",
+        Correlation::PprofLabels => "pprof_labels",
+        Correlation::SdkProbe => "sdk_probe",
+        Correlation::Traceparent => "traceparent",
+        Correlation::None => "none",
+    }
+}

@@ -1,0 +1,10 @@
+//! `slowmap report`: what is made of a recording.
+
+mod compare;
+mod files;
+mod input;
+#[path = "../export/sample.rs"]
+#[allow(dead_code, reason = "it serves the tests of export too")]
+mod sample;
+mod schema;
+mod source;

@@ -1,0 +1,32 @@
+//! A virtual machine from its start to its end.
+
+use std::{fs::File, path::Path, process::Command, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::program::Program;
+
+/// Emulated in software, on a busy machine: a trial takes some 25 s on an idle one.
+const PATIENCE: Duration = Duration::from_secs(400);
+
+/// Boots a kernel with a file system, until it switches itself off. What it wrote to its second serial line is unpacked
+/// into `results`. Returns what it said on its console.
+///
+/// # Errors
+/// It did not end by itself, or what it wrote is no archive.
+pub fn boot(kernel: &Path, files: &Path, results: &Path) -> Result<String> {
+    let archive = tempfile::NamedTempFile::new()?;
+    let mut qemu = Command::new("qemu-system-x86_64");
+    // Two processors, so that a write can lose one. `panic=-1`: a kernel that gives up ends the machine.
+    qemu.args(["-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "2"])
+        .args(["-m", "1G", "-nodefaults", "-no-reboot", "-display", "none"])
+        .args(["-append", "console=ttyS0 quiet panic=-1 tsc=unstable"])
+        .args(["-serial", "stdio", "-serial"])
+        .arg(format!("file:{}", archive.path().display()));
+    qemu.arg("-kernel").arg(kernel).arg("-initrd").arg(files);
+    let ended = Program::run(qemu, PATIENCE)?;
+    ensure!(ended.status.success(), "qemu: {}", ended.stderr);
+    let unpack = || tar::Archive::new(File::open(archive.path())?).unpack(results);
+    unpack().with_context(|| format!("the machine left no results: {}", ended.stdout))?;
+    Ok(ended.stdout)
+}

@@ -1,0 +1,7 @@
+module slowmap.test/causes
+
+go 1.22
+
+require slowmap.test/groundtruth v0.0.0
+
+replace slowmap.test/groundtruth => ../groundtruth

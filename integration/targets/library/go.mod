@@ -1,0 +1,3 @@
+module slowmap.test/library
+
+go 1.18

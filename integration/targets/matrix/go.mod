@@ -1,0 +1,3 @@
+module slowmap.test/matrix
+
+go 1.18

@@ -1,0 +1,35 @@
+// Command misuse uses maps as one should not, or, with --repaired, as one should: what advice has to be given for, and
+// what it must not be given for.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	"slowmap.test/groundtruth"
+)
+
+// Each case works until the deadline, misused or repaired.
+var cases = map[string]func(deadline time.Time, repaired bool){
+	"regrown": regrown,
+}
+
+func main() {
+	var gate groundtruth.Gate
+	name := flag.String("case", "", "what to misuse: regrown")
+	repaired := flag.Bool("repaired", false, "as it should be done")
+	duration := flag.Duration("duration", 2*time.Second, "how long")
+	flag.DurationVar(&gate.StartAfter, "start-after", 0, "begin by itself after this long (0: wait)")
+	flag.Parse()
+	work, ok := cases[*name]
+	if !ok {
+		fmt.Fprintf(os.Stderr, "misuse: no such --case: %q\n", *name)
+		os.Exit(2)
+	}
+	gate.Listen()
+	if gate.Wait() {
+		work(time.Now().Add(*duration), *repaired)
+	}
+}
