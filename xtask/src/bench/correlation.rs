@@ -47,7 +47,11 @@ pub fn build() -> Result<()> {
 }
 
 pub fn measure(scale: Scale) -> Result<Correlation> {
-    let requests = if scale.quick { REQUESTS_QUICK } else { REQUESTS };
+    let requests = if scale.quick {
+        REQUESTS_QUICK
+    } else {
+        REQUESTS
+    };
     let mut builds = Vec::new();
     for row in ROWS {
         let name = row.name()?;

@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::{
-    Scale, attach::Attached, bpftrace::Comparison, case::Case, correlation::Correlation, figure::Figures,
-    ring::Rate,
+    Scale, attach::Attached, bpftrace::Comparison, case::Case, correlation::Correlation,
+    figure::Figures, ring::Rate,
 };
 
 /// What was not measured is absent.
