@@ -8,10 +8,11 @@ use aya::Ebpf;
 use super::{AttachError, OBJECT, counts, own_code, uprobes::Uprobes};
 use crate::model::{binary::ProbeCost, plan::ProbeRole};
 
-/// Calls per measurement: enough to be well above the clock, few enough to be over in some 20 ms.
-const CALLS: u32 = 1_000;
+/// Calls per measurement: enough to be well above the clock, few enough to be over in some 2 ms, which a thread has
+/// its CPU for also where others wait for it.
+const CALLS: u32 = 100;
 /// The least of this many measurements counts: others were interrupted.
-const ROUNDS: u32 = 3;
+const ROUNDS: u32 = 30;
 /// The program to measure with; on this process it finds nothing to do.
 const PROGRAM: ProbeRole = ProbeRole::StopWorldEnter;
 
