@@ -21,7 +21,9 @@ pub use histogram::{
     BUCKETS_PER_DOUBLING, HISTOGRAM_BUCKETS, MAX_WRITERS, WriteHistogram, WriterKey, bucket,
     bucket_start,
 };
-pub use table::{Descheduled, Fault, GoroutineKey, InFlight, OffCpu, StopClock};
+pub use table::{
+    Descheduled, Fault, GoroutineKey, InFlight, OffCpu, Pieces, StopClock, WriteIdentity,
+};
 pub use target::{
     ABSENT, AddressRange, CodeRanges, LabelSearch, MAX_ASSIGN_RANGES, MAX_CONTEXT_ITABS, MapGroups,
     MapKind, RequestSearch, RuntimeOffsets, SpanSearch, StringMap, Target, WriteWindow,
@@ -53,6 +55,9 @@ pub const COUNTER_COUNT: u32 = 7;
 /// Page faults shorter than this, in nanoseconds, are left to what they happen in: nearly all are, and to look at each
 /// would cost a good part of what they take themselves.
 pub const SHORTEST_FAULT: u64 = 10_000;
+
+/// Waits of one write have less than this between them, in nanoseconds: what it does there is fast.
+pub const PIECES_APART: u64 = 10_000;
 
 /// The number of probes that have a hit counter of their own (`Cookie::probe`).
 pub const MAX_PROBES: u32 = 4096;

@@ -49,6 +49,29 @@ pub struct InFlight {
     pub probe_hits: u64,
 }
 
+/// Which write a wait is part of: two waits of a goroutine are of one write if all of this is the same, since a write that
+/// adds an entry changes its number, and one follows upon the other at once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct WriteIdentity {
+    /// Where on the stack the caller of the write begins; 0: not known, and of no other is it known to be the same.
+    pub caller: u64,
+    pub map: u64,
+    /// Entries in the map.
+    pub map_len: u64,
+}
+
+/// What a write has lost so far in waits and slow paths each of which is shorter than the threshold.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct Pieces {
+    pub write: WriteIdentity,
+    /// When the first of them began and the last one ended.
+    pub start: u64,
+    pub end: u64,
+    pub parts: [u64; PART_COUNT],
+}
+
 /// A page fault that a CPU is at, or one that sleeps.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[repr(C)]
@@ -72,6 +95,7 @@ pub struct OffCpu {
     pub waited: u64,
     /// The fault that it sleeps in; then the rest means nothing.
     pub fault: Fault,
+    pub write: WriteIdentity,
     pub event: WriteEvent,
 }
 
@@ -80,6 +104,7 @@ pub struct OffCpu {
 #[repr(C)]
 pub struct Descheduled {
     pub stopped_before: u64,
+    pub write: WriteIdentity,
     pub event: WriteEvent,
 }
 

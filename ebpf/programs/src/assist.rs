@@ -8,7 +8,7 @@ use slowmap_abi::{Counter, EventKind, InFlight, PART_COUNT, Part};
 use crate::{
     event, goroutine,
     maps::{IN_FLIGHT, count},
-    probe, process, registers, stack,
+    pieces, probe, process, registers, stack,
     stop_world::stopped,
 };
 
@@ -86,6 +86,9 @@ fn exit(ctx: &ProbeContext) -> Option<()> {
             0,
             (target, thread, g, &position),
         );
+    } else if pieces::are_worth_adding(target, with_traps) {
+        let write = pieces::identity(target, stack::map_write(target, &position));
+        pieces::add(key, write, (start, now), &flight.parts);
     }
     let _ = IN_FLIGHT.remove(key);
     Some(())

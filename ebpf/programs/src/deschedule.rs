@@ -6,7 +6,7 @@ use slowmap_abi::{Counter, EventKind, GoroutineKey, Part, Target};
 use crate::{
     event, goroutine,
     maps::{DESCHEDULED, IN_FLIGHT, ZERO_DESCHEDULED, count},
-    probe, process, stack,
+    pieces, probe, process, stack,
     stop_world::stopped,
 };
 
@@ -37,7 +37,8 @@ fn leave(ctx: &ProbeContext) -> Option<()> {
         return None;
     }
     let position = goroutine::saved_position(target, g)?;
-    if !stack::in_map_write(target, &position) {
+    let caller = stack::map_write(target, &position);
+    if caller == stack::NO_WRITE {
         return None;
     }
     let inserted = ZERO_DESCHEDULED
@@ -53,6 +54,7 @@ fn leave(ctx: &ProbeContext) -> Option<()> {
     entry.event.kind = EventKind::Deschedule as u32;
     entry.event.map_len = u64::MAX;
     entry.event.start = now - target.half_trap;
+    entry.write = pieces::identity(target, caller);
     event::describe(&mut entry.event, target, thread, g, &position);
     Some(())
 }
@@ -96,15 +98,15 @@ fn finish(key: GoroutineKey, now: u64, target: &Target, pid: u32) -> Option<()> 
     let entry = unsafe { &mut *DESCHEDULED.get_ptr_mut(key)? };
     let end = now + target.half_trap;
     let elapsed = end.saturating_sub(entry.event.start);
-    if elapsed >= target.threshold {
+    let (start, away) = (entry.event.start, (elapsed, entry.stopped_before));
+    add_away(&mut entry.event.parts, away, pid, now);
+    let whole = pieces::add(key, entry.write, (start, end), &entry.event.parts);
+    if end.saturating_sub(whole.start) >= target.threshold {
+        entry.event.start = whole.start;
         entry.event.end = end;
-        add_away(
-            &mut entry.event.parts,
-            (elapsed, entry.stopped_before),
-            pid,
-            now,
-        );
+        entry.event.parts = whole.parts;
         event::emit_filled(&entry.event);
+        pieces::forget(key);
     }
     let _ = DESCHEDULED.remove(key);
     Some(())

@@ -15,7 +15,7 @@ use slowmap_abi::{EventKind, Fault, InFlight, Part, SHORTEST_FAULT};
 use crate::{
     event, goroutine,
     maps::{FAULTS, IN_FLIGHT},
-    process,
+    pieces, process,
     registers::UserRegisters,
     stack,
 };
@@ -90,20 +90,26 @@ fn leave() -> Option<()> {
         }
         return None;
     }
-    if elapsed < target.threshold {
+    let position = registers.position();
+    let write = stack::map_write(target, &position);
+    if write == stack::NO_WRITE {
         return None;
     }
-    let position = registers.position();
-    if stack::in_map_write(target, &position) {
-        let mut flight = InFlight::EMPTY;
-        flight.parts[Part::PageFault as usize] = elapsed;
+    let mut flight = InFlight::EMPTY;
+    flight.parts[Part::PageFault as usize] = elapsed;
+    let key = goroutine::key(thread, g);
+    let identity = pieces::identity(target, write);
+    let whole = pieces::add(key, identity, (start, now), &flight.parts);
+    if now.saturating_sub(whole.start) >= target.threshold {
+        flight.parts = whole.parts;
         event::emit(
             EventKind::PageFault,
-            (start, 0),
+            (whole.start, 0),
             &flight,
             0,
             (target, thread, g, &position),
         );
+        pieces::forget(key);
     }
     Some(())
 }

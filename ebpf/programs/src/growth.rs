@@ -6,12 +6,12 @@ use aya_ebpf::{
     macros::uprobe,
     programs::ProbeContext,
 };
-use slowmap_abi::{Cookie, Counter, EventKind, InFlight, MapKind, NO_REGISTER, Target};
+use slowmap_abi::{Cookie, Counter, EventKind, InFlight, MapKind, NO_REGISTER, Part, Target};
 
 use crate::{
-    event, exact, goroutine,
+    assist, event, exact, goroutine,
     maps::{IN_FLIGHT, count},
-    probe, process, registers,
+    pieces, probe, process, registers, stack,
 };
 
 #[uprobe]
@@ -96,6 +96,11 @@ fn exit(ctx: &ProbeContext) -> Option<()> {
             after,
             (target, thread, key.g, &position),
         );
+    } else if start != 0 && pieces::are_worth_adding(target, end.saturating_sub(start)) {
+        let caller = stack::map_write(target, &registers::position(regs));
+        let mut parts = flight.parts;
+        parts[Part::Growth as usize] = (end - start).saturating_sub(assist::sum(&parts));
+        pieces::add(key, pieces::identity(target, caller), (start, end), &parts);
     }
     let _ = IN_FLIGHT.remove(key);
     Some(())

@@ -19,6 +19,7 @@ mod labels;
 mod life;
 mod maps;
 mod open_span;
+mod pieces;
 mod probe;
 mod process;
 mod registers;

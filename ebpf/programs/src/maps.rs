@@ -4,11 +4,11 @@ use core::intrinsics::{AtomicOrdering, atomic_xadd};
 
 use aya_ebpf::{
     macros::map,
-    maps::{Array, HashMap, PerCpuArray, RingBuf},
+    maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
 };
 use slowmap_abi::{
     COUNTER_COUNT, Counter, Descheduled, Fault, GoroutineKey, InFlight, MAX_PROBES, MAX_WRITERS,
-    OffCpu, StopClock, Target, WriteHistogram, WriterKey,
+    OffCpu, Pieces, StopClock, Target, WriteHistogram, WriterKey,
 };
 
 /// By process id as the agent's pid namespace numbers it.
@@ -18,6 +18,9 @@ pub static TARGETS: HashMap<u64, Target> = HashMap::with_max_entries(1024, 0);
 pub static IN_FLIGHT: HashMap<GoroutineKey, InFlight> = HashMap::with_max_entries(8192, 0);
 #[map]
 pub static DESCHEDULED: HashMap<GoroutineKey, Descheduled> = HashMap::with_max_entries(1024, 0);
+/// Nothing takes out what is over: the least recently used makes room.
+#[map]
+pub static PIECES: LruHashMap<GoroutineKey, Pieces> = LruHashMap::with_max_entries(4096, 0);
 /// By `task_struct` address: the switched-in thread's number is not to be had without kernel offsets.
 #[map]
 pub static OFF_CPU: HashMap<u64, OffCpu> = HashMap::with_max_entries(1024, 0);

@@ -49,30 +49,41 @@ fn frame(bp: u64) -> Option<[u64; 2]> {
     unsafe { bpf_probe_read_user(bp as *const [u64; 2]) }.ok()
 }
 
-/// Whether a map write is on the stack. Looks also at the words that hold the return address while the leaf's
-/// frame is not set up.
+/// `map_write`: there is none.
+pub const NO_WRITE: u64 = 0;
+/// `map_write`: there is one, whose caller is not seen.
+pub const UNKNOWN_CALLER: u64 = 1;
+
+/// Whether a map write is on the stack, and where its caller begins: `NO_WRITE`, `UNKNOWN_CALLER`, or that address. Looks also
+/// at the words that hold the return address while the leaf's frame is not set up.
 #[inline(never)]
-pub fn in_map_write(target: &Target, position: &Position) -> bool {
+pub fn map_write(target: &Target, position: &Position) -> u64 {
     if is_assign(target, position.pc) {
-        return true;
+        return caller_of_leaf(target, position).max(UNKNOWN_CALLER);
     }
     let sp = position.sp;
+    // The frame pointer is the write's own then.
     for word in [read_word(sp), read_word(sp.wrapping_add(8))] {
         if word.is_some_and(|word| is_assign(target, word)) {
-            return true;
+            return position.bp.wrapping_add(16).max(UNKNOWN_CALLER);
         }
     }
     let mut bp = position.bp;
     for _ in 0..ASSIGN_DEPTH {
         let Some([next, return_address]) = frame(bp) else {
-            return false;
+            return NO_WRITE;
         };
         if is_assign(target, return_address) {
-            return true;
+            return next.wrapping_add(16).max(UNKNOWN_CALLER);
         }
         bp = next;
     }
-    false
+    NO_WRITE
+}
+
+#[inline(always)]
+pub fn in_map_write(target: &Target, position: &Position) -> bool {
+    map_write(target, position) != NO_WRITE
 }
 
 /// For `WriteEvent::bases`.

@@ -11,7 +11,7 @@ use slowmap_abi::{Counter, EventKind, InFlight, OffCpu, Part};
 use crate::{
     event, fault, goroutine, interrupt,
     maps::{IN_FLIGHT, OFF_CPU, ZERO_OFF_CPU, count},
-    process,
+    pieces, process,
     registers::UserRegisters,
     stack,
 };
@@ -51,12 +51,14 @@ fn switch_out(task: u64, now: u64, running: bool) -> Option<()> {
     let in_flight = flight.is_some();
     let position = registers.position();
     let interrupted = !registers.in_syscall();
+    let mut caller = stack::NO_WRITE;
     if !in_flight {
         let text = target.code.text;
         if !interrupted || position.pc < text.start || position.pc >= text.end {
             return None;
         }
-        if !stack::in_map_write(target, &position) {
+        caller = stack::map_write(target, &position);
+        if caller == stack::NO_WRITE {
             return None;
         }
     }
@@ -76,6 +78,7 @@ fn switch_out(task: u64, now: u64, running: bool) -> Option<()> {
         entry.event.kind = EventKind::OffCpu as u32;
         entry.event.map_len = u64::MAX;
         entry.event.start = entry.start;
+        entry.write = pieces::identity(target, caller);
         event::describe(&mut entry.event, target, thread, g, &position);
     }
     Some(())
@@ -192,9 +195,19 @@ fn add(parts: &mut [u64; slowmap_abi::PART_COUNT], part: usize, elapsed: u64) {
 fn finish(entry: &mut OffCpu, part: usize, elapsed: u64) {
     // SAFETY: entries change only when a target is attached or detached.
     let target = unsafe { crate::maps::TARGETS.get(entry.key.pid) };
-    if target.is_some_and(|target| elapsed >= target.threshold) {
-        entry.event.end = entry.start + elapsed;
-        add(&mut entry.event.parts, part, elapsed);
+    let end = entry.start + elapsed;
+    add(&mut entry.event.parts, part, elapsed);
+    let whole = pieces::add(
+        entry.key,
+        entry.write,
+        (entry.start, end),
+        &entry.event.parts,
+    );
+    if target.is_some_and(|target| end.saturating_sub(whole.start) >= target.threshold) {
+        entry.event.start = whole.start;
+        entry.event.end = end;
+        entry.event.parts = whole.parts;
         event::emit_filled(&entry.event);
+        pieces::forget(entry.key);
     }
 }
