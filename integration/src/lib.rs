@@ -6,6 +6,7 @@ pub mod agreement;
 pub mod cache;
 pub mod cargo;
 pub mod collector;
+pub mod cpu_limit;
 pub mod frameworks;
 pub mod gateway;
 pub mod go;

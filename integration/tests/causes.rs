@@ -2,8 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -12,6 +10,7 @@ use std::{
 use anyhow::{Context, Result};
 use integration::{
     agreement,
+    cpu_limit::CpuLimit,
     go::{self, Toolchain},
     machine,
     observation::{self, Observation},
@@ -228,51 +227,5 @@ fn signal(pid: u32, signal: i32) -> Result<()> {
     match unsafe { libc::kill(pid, signal) } {
         0 => Ok(()),
         _ => Err(std::io::Error::last_os_error()).context("kill"),
-    }
-}
-
-/// A control group that may use half of a CPU, in portions of 20 of 40 ms, so that it is stopped often; gone with this.
-struct CpuLimit(PathBuf);
-
-impl CpuLimit {
-    fn create() -> Result<Self> {
-        let legacy = Path::new("/sys/fs/cgroup/cpu");
-        let unified = !legacy.is_dir();
-        let root = if unified {
-            Path::new("/sys/fs/cgroup")
-        } else {
-            legacy
-        };
-        let group = root.join(format!("slowmap-test-{}", std::process::id()));
-        fs::create_dir(&group).with_context(|| format!("create {}", group.display()))?;
-        let group = Self(group);
-        if unified {
-            group.write("cpu.max", "20000 40000")?;
-        } else {
-            group.write("cpu.cfs_period_us", "40000")?;
-            group.write("cpu.cfs_quota_us", "20000")?;
-        }
-        Ok(group)
-    }
-
-    fn take(&self, pid: u32) -> Result<()> {
-        self.write("cgroup.procs", &pid.to_string())
-    }
-
-    fn write(&self, file: &str, value: &str) -> Result<()> {
-        let path = self.0.join(file);
-        fs::write(&path, value).with_context(|| format!("write {value} to {}", path.display()))
-    }
-}
-
-impl Drop for CpuLimit {
-    fn drop(&mut self) {
-        // The kernel takes a moment to let go of a process that has ended.
-        for _ in 0..50 {
-            if fs::remove_dir(&self.0).is_ok() {
-                return;
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
     }
 }

@@ -4,17 +4,17 @@
 //! the entries or fewer, or where a goroutine begins with one of half the entries that others have reached, it is another
 //! map. One map that many goroutines fill is so never taken for many.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::{HashMap, HashSet};
 
+use super::{per_request, percentiles::usual_and_most, site::Site};
 use crate::model::{
     advice::{Advice, Confidence},
     cause::Cause,
-    frame::Frame,
     recorded::RecordedWrite,
 };
 
 /// Fewer maps are no habit.
-const MAPS: usize = 5;
+pub const MAPS: usize = 5;
 /// From so many on, of sizes that differ little, there is no doubt.
 const MAPS_SURE: usize = 20;
 
@@ -23,22 +23,15 @@ pub struct Regrown {
     sites: HashMap<Site, Growths>,
 }
 
-/// A line of code and the map's type.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Site {
-    function: Option<String>,
-    file: Option<String>,
-    line: Option<u32>,
-    map_type: Option<Arc<str>>,
-}
+type TraceId = [u8; 16];
 
 #[derive(Debug, Default)]
 struct Growths {
     largest: u64,
     /// By process and goroutine.
     growing: HashMap<(u32, Option<u64>), Growing>,
-    /// Entries of maps that are complete.
-    sizes: Vec<u64>,
+    /// Maps that are complete.
+    grown: Vec<Growing>,
     writes: u64,
     nano: u64,
 }
@@ -48,6 +41,21 @@ struct Growing {
     entries: u64,
     /// Whether it is known to be a map of its own.
     own: bool,
+    /// The trace that all its growths are in; `None`: there are several, or none.
+    request: Option<TraceId>,
+}
+
+/// What is done at a line again and again.
+#[derive(Debug)]
+pub struct Habit {
+    pub site: Site,
+    pub maps: usize,
+    /// Traces in which a map grew.
+    pub requests: usize,
+    /// Entries at a map's last growth that was seen: P50, P90.
+    pub entries: (u64, u64),
+    pub writes: u64,
+    pub nano: u64,
 }
 
 impl Regrown {
@@ -56,93 +64,97 @@ impl Regrown {
         if write.breakdown.get(Cause::Growth) == 0 {
             return;
         }
-        let (Some(caller), Some(entries)) = (write.stack.caller(), write.map_len) else {
+        let (Some(site), Some(entries)) = (Site::of(write), write.map_len) else {
             return;
         };
-        let growths = self.sites.entry(Site::new(caller, write)).or_default();
-        growths.add((write.pid, write.goid), entries);
+        let request = write.context.map(|context| context.trace_id);
+        let growths = self.sites.entry(site).or_default();
+        growths.add((write.pid, write.goid), entries, request);
         growths.writes += 1;
         growths.nano = growths.nano.saturating_add(write.duration_nano);
     }
 
     pub fn advice(self) -> Vec<Advice> {
         let sites = self.sites.into_iter();
-        sites
-            .filter_map(|(site, growths)| growths.advice(&site))
+        let habits = sites.filter_map(|(site, growths)| growths.habit(site));
+        habits
+            .map(|habit| per_request::advice(&habit).unwrap_or_else(|| habit.advice()))
             .collect()
     }
 }
 
-impl Site {
-    fn new(caller: &Frame, write: &RecordedWrite) -> Self {
-        Self {
-            function: caller.function.clone(),
-            file: caller.file.clone(),
-            line: caller.line,
-            map_type: write.map_type.clone(),
-        }
-    }
-
-    fn text(&self) -> String {
-        let function = self.function.as_deref().unwrap_or("(not known)");
-        match (&self.file, self.line) {
-            (Some(file), Some(line)) => format!("{function} {file}:{line}"),
-            _ => function.to_owned(),
-        }
-    }
-}
-
 impl Growths {
-    fn add(&mut self, goroutine: (u32, Option<u64>), entries: u64) {
+    fn add(&mut self, goroutine: (u32, Option<u64>), entries: u64, request: Option<TraceId>) {
         let fewer_than_half = |of: u64| entries.saturating_mul(2) <= of;
+        let map = |own| Growing {
+            entries,
+            own,
+            request,
+        };
         let own = fewer_than_half(self.largest);
         self.largest = self.largest.max(entries);
         let Some(growing) = self.growing.get_mut(&goroutine) else {
-            self.growing.insert(goroutine, Growing { entries, own });
+            self.growing.insert(goroutine, map(own));
             return;
         };
         if fewer_than_half(growing.entries) {
-            self.sizes.push(growing.entries);
-            *growing = Growing { entries, own: true };
+            self.grown.push(*growing);
+            *growing = map(true);
         } else {
             growing.entries = growing.entries.max(entries);
+            growing.request = growing.request.filter(|known| request == Some(*known));
         }
     }
 
-    fn advice(mut self, site: &Site) -> Option<Advice> {
+    fn habit(mut self, site: Site) -> Option<Habit> {
         let own = self.growing.values().filter(|growing| growing.own);
-        self.sizes.extend(own.map(|growing| growing.entries));
-        if self.sizes.len() < MAPS {
-            return None;
-        }
-        self.sizes.sort_unstable();
-        let [half, most] =
-            [50, 90].map(|percent| self.sizes[(self.sizes.len() - 1) * percent / 100]);
+        self.grown.extend(own);
+        let requests = self.grown.iter().filter_map(|map| map.request);
+        let requests: HashSet<TraceId> = requests.collect();
+        let entries = self.grown.iter().map(|map| map.entries).collect();
+        (self.grown.len() >= MAPS).then(|| Habit {
+            site,
+            maps: self.grown.len(),
+            requests: requests.len(),
+            entries: usual_and_most(entries),
+            writes: self.writes,
+            nano: self.nano,
+        })
+    }
+}
+
+impl Habit {
+    fn advice(&self) -> Advice {
+        let (map_type, (_, most)) = (self.site.map_type(), self.entries);
+        let advice = format!(
+            "Say the size when the map is made: make({map_type}, n), with n from what it is filled from, or {most} where \
+             that is not known."
+        );
+        let seen = format!(
+            "At least {} maps grew here from small, in {} slow writes.",
+            self.maps, self.writes
+        );
+        self.advised("regrown", advice, seen)
+    }
+
+    /// `seen`: what it goes by, beside the sizes.
+    pub fn advised(&self, rule: &'static str, advice: String, seen: String) -> Advice {
+        let (half, most) = self.entries;
         let alike = most <= half.saturating_mul(2);
-        let map_type = site.map_type.as_deref().unwrap_or("map[K]V");
-        Some(Advice {
-            rule: "regrown",
-            advice: format!(
-                "Say the size when the map is made: make({map_type}, n), with n from what it is filled from, or {most} \
-                 where that is not known."
-            ),
-            subject: site.text(),
-            evidence: vec![
-                format!(
-                    "At least {} maps grew here from small, in {} slow writes.",
-                    self.sizes.len(),
-                    self.writes
-                ),
-                format!(
-                    "At their last slow growth they had {half} entries (P50), {most} (P90); they may have got more."
-                ),
-            ],
-            confidence: if self.sizes.len() >= MAPS_SURE && alike {
+        let sizes = format!(
+            "At their last slow growth they had {half} entries (P50), {most} (P90); they may have got more."
+        );
+        Advice {
+            rule,
+            advice,
+            subject: self.site.text(),
+            evidence: vec![seen, sizes],
+            confidence: if self.maps >= MAPS_SURE && alike {
                 Confidence::High
             } else {
                 Confidence::Medium
             },
             nano: self.nano,
-        })
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Which processes: a [`Selector`] goes in; [`GoProcess`](crate::model::process::GoProcess) values come out,
 //! with a reason for every process that was passed over. [`Watcher`] says afterwards what started and ended.
 //!
-//! Reads `/proc` and CPU clocks, nothing else. Never opens an executable to see whether it is Go (`inspect` does), never
+//! Reads `/proc`, control groups and CPU clocks, nothing else. Never opens an executable to see whether it is Go (`inspect` does), never
 //! fails because of one process: what cannot be read is a reason.
 
 mod container;
@@ -14,6 +14,7 @@ mod passed_over;
 mod process;
 mod restarts;
 mod selector;
+mod throttled;
 mod watcher;
 
 pub use self::{
@@ -24,6 +25,7 @@ pub use self::{
     process::executable_link,
     restarts::Restarts,
     selector::{Scan, Selector},
+    throttled::CpuLimit,
     watcher::{Changes, Watcher},
 };
 pub use crate::model::text::printable;

@@ -41,6 +41,15 @@ impl Types<'_> {
         word.map(VirtualAddress)
     }
 
+    /// The types of a map type's keys and values.
+    pub fn map_entry(&self, map: VirtualAddress) -> Option<(VirtualAddress, VirtualAddress)> {
+        let is_map = self.descriptor(map)?.kind == KIND_MAP;
+        let key = self.layout.abi_type.size;
+        let value = key.checked_add(8)?;
+        let word = |offset| self.image.word_at(map, offset).map(VirtualAddress);
+        is_map.then(|| Some((word(key)?, word(value)?)))?
+    }
+
     /// How many bytes a value of the type takes.
     pub fn size_of(&self, address: VirtualAddress) -> Option<u64> {
         self.image.word(address)

@@ -31,6 +31,9 @@ pub struct RecordedWrite {
     /// The runtime's entry for the write.
     pub function: Option<Arc<str>>,
     pub map_type: Option<Arc<str>>,
+    /// Of the map's type, in bytes.
+    pub map_key_size: Option<u64>,
+    pub map_value_size: Option<u64>,
     pub map_len: Option<u64>,
     pub map_capacity_before: Option<u64>,
     pub map_capacity_after: Option<u64>,
@@ -68,6 +71,12 @@ impl Stack {
     /// Which frame it is that writes to the map.
     pub fn caller_index(&self) -> Option<usize> {
         self.caller
+    }
+
+    /// From the line that writes to the map outwards; empty where that is not known.
+    pub fn callers(&self) -> &[Frame] {
+        let callers = self.caller.and_then(|caller| self.frames.get(caller..));
+        callers.unwrap_or_default()
     }
 
     /// The line that writes to the map.

@@ -63,7 +63,18 @@ pub struct Usage {
     pub estimated_cost_nano: Option<u64>,
     /// The second as a part of the first; `None` where one of them is, or the target used no CPU time.
     pub estimated_cost_share: Option<f64>,
+    /// What its CPU limit did meanwhile; `None`: not known.
+    pub throttled: Option<Throttled>,
     pub probe_pairs: Vec<PairUse>,
+}
+
+/// How a CPU limit stopped the processes of a control group that had used it up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Throttled {
+    /// Periods of the limit in which it did.
+    pub periods: u64,
+    /// For how long, of all CPUs together.
+    pub nano: u64,
 }
 
 /// Probes that mean nothing without each other, in a target.

@@ -110,6 +110,13 @@ pub struct AttributedWrite {
     pub breakdown: Breakdown,
 }
 
+/// How many bytes a key and a value of a map's type take, wherever the map keeps them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntrySize {
+    pub key: u64,
+    pub value: u64,
+}
+
 /// A write with names instead of addresses.
 #[derive(Debug, Clone)]
 pub struct SymbolizedWrite {
@@ -117,6 +124,8 @@ pub struct SymbolizedWrite {
     /// The runtime entry, e.g. `runtime.mapassign_faststr`.
     pub function: Option<String>,
     pub map_type: Option<String>,
+    /// Of the map's type; `None`: not known.
+    pub entry_size: Option<EntrySize>,
     /// Leaf first, inlined calls expanded.
     pub stack: Vec<Frame>,
 }

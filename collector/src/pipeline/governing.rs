@@ -13,7 +13,7 @@ use super::{absences::Absences, clock::monotonic};
 use crate::{
     attach::{self, AttachError, Programs},
     config::value::Budget,
-    discover::cpu_time,
+    discover::{CpuLimit, cpu_time},
     governor::{self, Decision, Governor, LOOK_INTERVAL, Look, Order, PairLook},
     model::{
         plan::{Presence, ProbePair},
@@ -28,6 +28,8 @@ pub(super) struct Governing {
     governor: Governor,
     origin: Instant,
     cpu: HashMap<Pid, Cpu>,
+    /// Those that are known.
+    limits: HashMap<Pid, CpuLimit>,
     absences: Absences,
     /// Of the probes on every write, about which the governor has no say.
     writes: Presence,
@@ -60,6 +62,7 @@ impl Governing {
             governor: Governor::new(governor::Budget(budget.share()), seed),
             origin: Instant::now(),
             cpu: HashMap::new(),
+            limits: HashMap::new(),
             absences: Absences::default(),
             writes,
             page_faults: false,
@@ -71,6 +74,8 @@ impl Governing {
         let first = cpu_time(pid);
         self.follow_page_faults(programs, monotonic());
         self.cpu.insert(pid, Cpu { first, last: first });
+        self.limits
+            .extend(CpuLimit::follow(pid).map(|limit| (pid, limit)));
         if !self.page_faults {
             self.absences.begin(pid, ProbePair::PageFault, monotonic());
         }
@@ -185,6 +190,7 @@ impl Governing {
     pub(super) fn forget(&mut self, pid: Pid) {
         self.governor.forget(pid);
         self.cpu.remove(&pid);
+        self.limits.remove(&pid);
         self.absences.forget(pid);
     }
 
@@ -207,6 +213,7 @@ impl Governing {
             cpu_nano,
             estimated_cost_nano: cost,
             estimated_cost_share: share.map(|(cost, cpu)| cost as f64 / cpu as f64),
+            throttled: self.limits.get(&pid).and_then(CpuLimit::since),
             probe_pairs: pairs
                 .into_iter()
                 .map(|pair| self.pair_usage(pid, pair, watched))

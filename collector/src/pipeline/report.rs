@@ -6,7 +6,7 @@ use crate::{
     advise::Advisor,
     config::ReportOptions,
     failure::Failure,
-    model::{advice::Advice, recorded::RecordedWrite},
+    model::{advice::Advice, recorded::RecordedWrite, summary::Summary},
     report::{self, Adviser, Asked, Comparison, Recording, ReportError, terminal},
 };
 
@@ -47,8 +47,8 @@ impl Adviser for Advising {
         self.0.add(write);
     }
 
-    fn advice(&mut self) -> Vec<Advice> {
-        std::mem::take(&mut self.0).advice()
+    fn advice(&mut self, summary: Option<&Summary>) -> Vec<Advice> {
+        std::mem::take(&mut self.0).advice(summary)
     }
 }
 

@@ -351,9 +351,12 @@ fn symbolize(
     if function.is_none() && !is_one {
         return None;
     }
-    let map_type = match write.map_type_address {
-        0 => None,
-        address => symbolizer.map_type_name(binary, bias, address),
+    let (map_type, entry_size) = match write.map_type_address {
+        0 => (None, None),
+        address => (
+            symbolizer.map_type_name(binary, bias, address),
+            symbolizer.map_entry_size(binary, bias, address),
+        ),
     };
     if map_type.is_none() && observed != Observed::Growth {
         attributed.write.map_len = None; // Then it was no map either.
@@ -362,6 +365,7 @@ fn symbolize(
         attributed,
         function,
         map_type,
+        entry_size,
         stack,
     })
 }

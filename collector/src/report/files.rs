@@ -11,7 +11,7 @@ use super::{
     recording::{Recording, Unread},
     tables::{CallsCsv, CallsParquet},
 };
-use crate::model::{advice::Advice, recorded::RecordedWrite};
+use crate::model::{advice::Advice, recorded::RecordedWrite, summary::Summary};
 
 /// What is wanted of the page.
 #[derive(Debug, Default)]
@@ -25,14 +25,15 @@ pub struct Asked {
 /// What makes advice of the writes: it gets each of them while they are read.
 pub trait Adviser {
     fn add(&mut self, write: &RecordedWrite);
-    fn advice(&mut self) -> Vec<Advice>;
+    /// `summary`: of the recording, unless it was cut off.
+    fn advice(&mut self, summary: Option<&Summary>) -> Vec<Advice>;
 }
 
 /// Nobody.
 impl Adviser for () {
     fn add(&mut self, _: &RecordedWrite) {}
 
-    fn advice(&mut self) -> Vec<Advice> {
+    fn advice(&mut self, _: Option<&Summary>) -> Vec<Advice> {
         Vec::new()
     }
 }
@@ -70,7 +71,7 @@ pub fn write(
     })?;
     let reported = Reported {
         unread,
-        advice: adviser.advice(),
+        advice: adviser.advice(recording.summary.as_ref()),
     };
     files.finish(recording, &reported, asked)?;
     Ok(reported)

@@ -21,7 +21,7 @@ use crate::{
         binary::{GoBinary, VirtualAddress},
         frame::Frame,
         process::Pid,
-        write::RawStack,
+        write::{EntrySize, RawStack},
     },
 };
 
@@ -94,11 +94,23 @@ impl Symbolizer {
     /// The name of a type, in Go syntax, from the run-time address of its descriptor. Types that the program
     /// made while running (`reflect.MapOf`) are not in the file: `None`.
     pub fn map_type_name(&self, binary: &GoBinary, bias: u64, type_address: u64) -> Option<String> {
-        if !binary.image.is_unchanged() {
-            return None;
-        }
-        let address = VirtualAddress(type_address.checked_sub(bias)?);
-        Types::of(binary).map_name(address).map(str::to_owned)
+        let (types, address) = type_in(binary, bias, type_address)?;
+        types.map_name(address).map(str::to_owned)
+    }
+
+    /// What a key and a value of that map type take.
+    pub fn map_entry_size(
+        &self,
+        binary: &GoBinary,
+        bias: u64,
+        type_address: u64,
+    ) -> Option<EntrySize> {
+        let (types, address) = type_in(binary, bias, type_address)?;
+        let (key, value) = types.map_entry(address)?;
+        Some(EntrySize {
+            key: types.size_of(key)?,
+            value: types.size_of(value)?,
+        })
     }
 
     /// Drops what is remembered of a process, whose id may now be another's.
@@ -111,6 +123,13 @@ impl fmt::Debug for Symbolizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Symbolizer").finish_non_exhaustive()
     }
+}
+
+/// The types of an executable, and where one of them is in its file.
+fn type_in(binary: &GoBinary, bias: u64, address: u64) -> Option<(Types<'_>, VirtualAddress)> {
+    let address = VirtualAddress(address.checked_sub(bias)?);
+    let unchanged = binary.image.is_unchanged();
+    unchanged.then(|| (Types::of(binary), address))
 }
 
 /// The runtime function by which the program wrote to the map, e.g. `runtime.mapassign_faststr`.

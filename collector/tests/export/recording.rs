@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::sample;
 
 /// As the interface lists them.
-const FIELDS: [&str; 27] = [
+const FIELDS: [&str; 29] = [
     "monotonic_nano",
     "time_unix_nano",
     "duration_nano",
@@ -33,6 +33,8 @@ const FIELDS: [&str; 27] = [
     "container_id",
     "function",
     "map_type",
+    "map_key_size",
+    "map_value_size",
     "map_len",
     "map_capacity_before",
     "map_capacity_after",
@@ -117,6 +119,10 @@ fn an_event_is_a_line_with_the_fields_of_the_interface_in_their_order() {
         (&Value::from(1), &Value::from(7))
     );
     assert_eq!(event["executable"], "/srv/bin/shop");
+    assert_eq!(
+        (&event["map_key_size"], &event["map_value_size"]),
+        (&Value::from(16), &Value::from(8))
+    );
     let leaf = &event["stack"][0];
     assert_eq!(leaf["function"], "internal/runtime/maps.(*table).rehash");
     assert_eq!(leaf["line"], 1_100);
@@ -134,6 +140,8 @@ fn what_is_not_known_of_an_event_is_null() {
         "container_id",
         "function",
         "map_type",
+        "map_key_size",
+        "map_value_size",
         "map_len",
         "trace_id",
         "trace_flags",

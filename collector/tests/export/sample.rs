@@ -9,7 +9,10 @@ use slowmap::model::{
     process::{GoProcess, Pid, TargetPid},
     time::{Ktime, UnixNanos},
     trace::{Correlation, SpanContext},
-    write::{AttributedWrite, CorrelatedWrite, GoroutineId, RawStack, SlowWrite, SymbolizedWrite},
+    write::{
+        AttributedWrite, CorrelatedWrite, EntrySize, GoroutineId, RawStack, SlowWrite,
+        SymbolizedWrite,
+    },
 };
 
 pub const TRACE_ID: [u8; 16] = [0xa1; 16];
@@ -82,6 +85,7 @@ pub fn write(process: &Arc<GoProcess>) -> CorrelatedWrite {
         },
         function: Some("runtime.mapassign_faststr".into()),
         map_type: Some("map[string]*main.order".into()),
+        entry_size: Some(EntrySize { key: 16, value: 8 }),
         stack: vec![
             frame(
                 "internal/runtime/maps.(*table).rehash",
@@ -126,6 +130,7 @@ pub fn bare(mut write: CorrelatedWrite) -> CorrelatedWrite {
     write.correlation = Correlation::None;
     write.symbolized.function = None;
     write.symbolized.map_type = None;
+    write.symbolized.entry_size = None;
     write.symbolized.stack.clear();
     let observed = &mut write.symbolized.attributed.write;
     observed.parent_goid = None;

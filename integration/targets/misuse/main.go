@@ -6,6 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"slowmap.test/groundtruth"
@@ -13,12 +15,27 @@ import (
 
 // Each case works until the deadline, misused or repaired.
 var cases = map[string]func(deadline time.Time, repaired bool){
-	"regrown": regrown,
+	"busy":          busy,
+	"json":          jsonMaps,
+	"large-entries": largeEntries,
+	"large-map":     largeMap,
+	"per-request":   perRequest,
+	"regrown":       regrown,
+	"sync-map":      syncMap,
+}
+
+func names() []string {
+	var names []string
+	for name := range cases {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
 }
 
 func main() {
 	var gate groundtruth.Gate
-	name := flag.String("case", "", "what to misuse: regrown")
+	name := flag.String("case", "", "what to misuse: "+strings.Join(names(), ", "))
 	repaired := flag.Bool("repaired", false, "as it should be done")
 	duration := flag.Duration("duration", 2*time.Second, "how long")
 	flag.DurationVar(&gate.StartAfter, "start-after", 0, "begin by itself after this long (0: wait)")

@@ -51,6 +51,8 @@ pub fn recorded(service: &str, at: f64, nanos: u64) -> RecordedWrite {
         container_id: None,
         function: None,
         map_type: Some(Arc::from("map[string]int")),
+        map_key_size: None,
+        map_value_size: None,
         map_len: None,
         map_capacity_before: None,
         map_capacity_after: None,

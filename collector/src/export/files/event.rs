@@ -30,6 +30,8 @@ pub struct EventRecord<'a> {
     pub container_id: Option<&'a str>,
     pub function: Option<&'a str>,
     pub map_type: Option<&'a str>,
+    pub map_key_size: Option<u64>,
+    pub map_value_size: Option<u64>,
     pub map_len: Option<u64>,
     pub map_capacity_before: Option<u64>,
     pub map_capacity_after: Option<u64>,
@@ -48,6 +50,7 @@ impl<'a> From<&'a CorrelatedWrite> for EventRecord<'a> {
         let observed = write.observed();
         let process = &observed.process;
         let context = write.context.as_ref();
+        let entry = write.symbolized.entry_size;
         Self {
             monotonic_nano: observed.start.0,
             time_unix_nano: write.time.0,
@@ -65,6 +68,8 @@ impl<'a> From<&'a CorrelatedWrite> for EventRecord<'a> {
             container_id: process.container_id.as_deref(),
             function: write.symbolized.function.as_deref(),
             map_type: write.symbolized.map_type.as_deref(),
+            map_key_size: entry.map(|size| size.key),
+            map_value_size: entry.map(|size| size.value),
             map_len: observed.map_len,
             map_capacity_before: observed.map_capacity_before,
             map_capacity_after: observed.map_capacity_after,

@@ -35,6 +35,9 @@ pub struct Line<'a> {
     pub function: Option<Text<'a>>,
     #[serde(borrow)]
     pub map_type: Option<Text<'a>>,
+    /// Recordings of earlier versions have neither of the two.
+    pub map_key_size: Option<u64>,
+    pub map_value_size: Option<u64>,
     pub map_len: Option<u64>,
     pub map_capacity_before: Option<u64>,
     pub map_capacity_after: Option<u64>,

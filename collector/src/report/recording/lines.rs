@@ -72,6 +72,8 @@ fn write(line: &[u8], shared: &mut Shared) -> serde_json::Result<RecordedWrite> 
         container_id: shared.text(line.container_id),
         function,
         map_type: shared.text(line.map_type),
+        map_key_size: line.map_key_size,
+        map_value_size: line.map_value_size,
         map_len: line.map_len,
         map_capacity_before: line.map_capacity_before,
         map_capacity_after: line.map_capacity_after,

@@ -57,6 +57,8 @@ pub const COLUMNS: &[Column] = &[
     ),
     column("function", Text(|write| shared(write.function.as_deref()))),
     column("map_type", Text(|write| shared(write.map_type.as_deref()))),
+    column("map_key_size", Integer(|write| write.map_key_size)),
+    column("map_value_size", Integer(|write| write.map_value_size)),
     column("map_len", Integer(|write| write.map_len)),
     column(
         "map_capacity_before",
