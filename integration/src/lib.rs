@@ -3,6 +3,7 @@
 //! slowmap itself, which is only ever run as the program that users run.
 
 pub mod agreement;
+pub mod beside;
 pub mod cache;
 pub mod cargo;
 pub mod collector;

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, process::Command, time::Duration};
 use anyhow::Result;
 use integration::{
     agreement,
+    beside::{self, Slow},
     go::{self, Toolchain},
     machine,
     observation::{self, Observation},
@@ -17,6 +18,8 @@ use integration::{
 /// The share of slow writes that has to be found, and the share of events that have to be slow writes.
 const RECALL: f64 = 0.95;
 const PRECISION: f64 = 0.98;
+/// What the targets and slowmap take for slow.
+const THRESHOLD: u64 = 100_000;
 
 #[test]
 fn the_slow_writes_of_a_service_with_swiss_maps_are_found_and_little_else() -> Result<()> {
@@ -25,29 +28,46 @@ fn the_slow_writes_of_a_service_with_swiss_maps_are_found_and_little_else() -> R
         return Ok(());
     }
     let mut target = Command::new(go::target("truth", Toolchain::Installed)?);
-    target.args(["--mode", "service", "--rate", "200000", "--duration", "20s"]);
-    found_and_little_else(target, "swiss")
+    target.args(["--mode", "service", "--rate", "100000", "--duration", "20s"]);
+    found_and_little_else(target, "swiss", &[])
 }
 
-fn found_and_little_else(target: Command, maps: &str) -> Result<()> {
+/// Most of them are evacuations that run into several page faults, which the budget leaves watched for a part of the time.
+#[test]
+fn the_slow_writes_to_hmaps_are_found_and_little_else() -> Result<()> {
+    if !requirement::root("the_slow_writes_to_hmaps_are_found_and_little_else") {
+        return Ok(());
+    }
+    let mut target = Command::new(go::target("truth", Toolchain::Release("go1.22.12"))?);
+    target.args(["--mode", "torture", "--duration", "10s"]);
+    found_and_little_else(target, "hmap", &["--budget", "100"])
+}
+
+fn found_and_little_else(target: Command, maps: &str, options: &[&str]) -> Result<()> {
     let _alone = machine::alone()?;
-    let observed = observation::of(target, &[], Duration::from_secs(60))?;
+    let observed = beside::of(target, options, Duration::from_secs(60))?;
     let (truth, events) = (&observed.truth.writes, &observed.recording.events);
     assert_eq!(observed.truth.outcome.slow_dropped, 0, "the truth has gaps");
     assert!(observed.truth.outcome.checksum_ok);
+    let (slow, given_up) = (observed.slow(), observed.given_up()?);
+    let (own, machines): (Vec<&Slow>, Vec<&Slow>) = slow
+        .iter()
+        .partition(|slow| slow.explained(&given_up) >= THRESHOLD);
+    let missed: Vec<&TrueWrite> = own
+        .iter()
+        .filter(|slow| slow.event.is_none())
+        .map(|slow| slow.write)
+        .collect();
+    let recall = 1.0 - missed.len() as f64 / own.len().max(1) as f64;
+    let found_too = machines.iter().filter(|slow| slow.event.is_some()).count();
     let agreement = agreement::between(truth, events);
-    assert!(
-        agreement.true_writes >= 100,
-        "only {} slow writes",
-        agreement.true_writes
-    );
     println!(
-        "{maps}: {} slow writes and {} that the hypervisor made slow, {} events; recall {:.2} %, precision {:.2} %; \
-         losses {}",
-        agreement.true_writes,
-        truth.len() - agreement.true_writes,
+        "{maps}: {} slow writes; recall {:.2} %; beside them {} that were slow by what nothing in the machine explains, or \
+         by {given_up:?}, {found_too} of them found; {} events, precision {:.2} %; losses {}",
+        own.len(),
+        recall * 100.0,
+        machines.len(),
         events.len(),
-        agreement.recall() * 100.0,
         agreement.precision() * 100.0,
         observed.recording.summary["losses"],
     );
@@ -56,9 +76,10 @@ fn found_and_little_else(target: Command, maps: &str) -> Result<()> {
         causes(events),
         agreement::repeated(truth, events)
     );
-    print_writes("missed", &agreement.missed);
+    print_writes("missed", &missed);
     print_events("spurious", &agreement.spurious);
-    assert!(agreement.recall() >= RECALL, "{}", agreement.recall());
+    assert!(own.len() >= 100, "only {} slow writes", own.len());
+    assert!(recall >= RECALL, "{recall}");
     assert!(
         agreement.precision() >= PRECISION,
         "{}",
