@@ -8,7 +8,8 @@ use integration::{
     go::{self, Toolchain},
     machine,
     program::Program,
-    requirement, slowmap,
+    requirement,
+    slowmap::{self, PATIENCE},
 };
 
 /// With maps before Swiss maps, and with the `sync.Map` that writes to one.
@@ -36,12 +37,15 @@ impl Misuse {
     }
 
     /// What `slowmap report` says of a recording of the target.
-    fn told_of(&self, target: &Command) -> Result<String> {
+    fn told_of(&self, target: Command) -> Result<String> {
+        // It may have another program start it.
+        let mut target = Program::start(target)?;
+        target.line(PATIENCE, |line| line.starts_with("READY "))?;
         let directory = tempfile::tempdir()?;
         let output = directory.path().join("out");
         let mut record = slowmap::command(["record", "--threshold", self.threshold, "--output"])?;
-        record.arg(&output).args(["--budget", "100", "--"]);
-        record.arg(target.get_program()).args(target.get_args());
+        record.arg(&output).args(["--budget", "100", "--pid"]);
+        record.arg(target.pid().to_string());
         succeed(record)?;
         let mut report = slowmap::command(["report"])?;
         report.arg(&output);
@@ -59,7 +63,7 @@ impl Misuse {
 
     /// Returns the evidence.
     fn is_advised_against(&self) -> Result<String> {
-        let told = self.told_of(&self.target(false)?)?;
+        let told = self.told_of(self.target(false)?)?;
         let Some((advice, evidence)) = self.advice_in(&told) else {
             panic!("no advice: {told}");
         };
@@ -67,7 +71,7 @@ impl Misuse {
             self.place.iter().all(|part| advice.contains(part)),
             "{advice}"
         );
-        let repaired = self.told_of(&self.target(true)?)?;
+        let repaired = self.told_of(self.target(true)?)?;
         assert_eq!(self.advice_in(&repaired), None, "{repaired}");
         Ok(evidence.to_owned())
     }
@@ -194,7 +198,7 @@ fn a_sync_map_that_gets_ever_new_keys_is_to_be_another_map() -> Result<()> {
         toolchain: Toolchain::Installed,
         ..sync_map
     };
-    let told = later.told_of(&later.target(false)?)?;
+    let told = later.told_of(later.target(false)?)?;
     assert_eq!(later.advice_in(&told), None, "{told}");
     Ok(())
 }
@@ -213,7 +217,7 @@ fn a_cpu_limit_that_is_used_up_is_told_from_neighbours() -> Result<()> {
         place: ["misuse: ", ""],
     };
     let limit = CpuLimit::create()?;
-    let told = busy.told_of(&limit.holding(&busy.target(false)?))?;
+    let told = busy.told_of(limit.holding(&busy.target(false)?))?;
     let Some((_, evidence)) = busy.advice_in(&told) else {
         panic!("no advice: {told}");
     };
@@ -221,7 +225,7 @@ fn a_cpu_limit_that_is_used_up_is_told_from_neighbours() -> Result<()> {
         evidence.contains("Its CPU limit has stopped it"),
         "{evidence}"
     );
-    let told = busy.told_of(&busy.target(false)?)?;
+    let told = busy.told_of(busy.target(false)?)?;
     assert_eq!(busy.advice_in(&told), None, "{told}");
     Ok(())
 }

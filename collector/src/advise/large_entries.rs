@@ -28,7 +28,8 @@ pub struct LargeEntries {
 struct Growths {
     key: u64,
     value: u64,
-    /// Slots that each growth made.
+    count: usize,
+    /// Slots that growths made, where that is known: of the tables that a Swiss map is split into it is not.
     slots: Vec<u64>,
     nano: u64,
 }
@@ -38,7 +39,7 @@ impl LargeEntries {
         let (Some(key), Some(value)) = (write.map_key_size, write.map_value_size) else {
             return;
         };
-        let (Some(site), Some(slots)) = (Site::of(write), write.map_capacity_after) else {
+        let Some(site) = Site::of(write) else {
             return;
         };
         if write.breakdown.get(Cause::Growth) == 0 || !(is_large(key) || is_large(value)) {
@@ -46,13 +47,14 @@ impl LargeEntries {
         }
         let growths = self.sites.entry(site).or_default();
         (growths.key, growths.value) = (key, value);
-        growths.slots.push(slots);
+        growths.count += 1;
+        growths.slots.extend(write.map_capacity_after);
         growths.nano = growths.nano.saturating_add(write.duration_nano);
     }
 
     pub fn advice(self) -> Vec<Advice> {
         let sites = self.sites.into_iter();
-        let many = sites.filter(|(_, growths)| growths.slots.len() >= GROWTHS);
+        let many = sites.filter(|(_, growths)| growths.count >= GROWTHS);
         many.map(|(site, growths)| growths.advice(&site)).collect()
     }
 }
@@ -68,7 +70,7 @@ fn inside(bytes: u64) -> u64 {
 
 impl Growths {
     fn advice(self, site: &Site) -> Advice {
-        let (key, value, count) = (self.key, self.value, self.slots.len());
+        let (key, value, count) = (self.key, self.value, self.count);
         let slot = inside(key) + inside(value);
         let kib = |slots: u64| slots.saturating_mul(slot) / 1024;
         let (large, smaller, advice) = if is_large(value) {
@@ -85,7 +87,14 @@ impl Growths {
                 "Use a smaller key, such as a number or a part of it: each growth moves all keys.",
             )
         };
-        let (usual, most) = usual_and_most(self.slots);
+        let size = if self.slots.is_empty() {
+            String::new()
+        } else {
+            let (known, (usual, most)) = (self.slots.len(), usual_and_most(self.slots));
+            let (usual, most) = (kib(usual), kib(most));
+            format!("; {known} of them made {usual} KiB of slots (P50), {most} KiB (P90)")
+        };
+        let millis = self.nano / 1_000_000;
         Advice {
             rule: "large_entries",
             advice: advice.into(),
@@ -96,11 +105,7 @@ impl Growths {
                      pointer.",
                     site.map_type()
                 ),
-                format!(
-                    "{count} slow growths here made {} KiB of slots (P50), {} KiB (P90).",
-                    kib(usual),
-                    kib(most)
-                ),
+                format!("{count} slow growths here took {millis} ms in all{size}."),
             ],
             confidence: if count >= GROWTHS_SURE {
                 Confidence::High

@@ -49,8 +49,12 @@ impl CpuLimit {
     }
 }
 
+/// `None`: the process is gone. One that has ended and was not waited for yet is in the root's group.
 fn membership(pid: Pid) -> Option<String> {
-    fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()
+    let membership = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let state = stat.rsplit_once(')')?.1.trim_start().chars().next()?;
+    (!matches!(state, 'Z' | 'X')).then_some(membership)
 }
 
 /// Where a group and those around it count, as far as they do. The root has no limit.
