@@ -88,7 +88,7 @@ fn exit(ctx: &ProbeContext) -> Option<()> {
         );
     } else if pieces::are_worth_adding(target, with_traps) {
         let write = pieces::identity(target, stack::map_write(target, &position));
-        pieces::add(key, write, (start, now), &flight.parts);
+        pieces::add(&key, &write, start, now, &mut flight.parts);
     }
     let _ = IN_FLIGHT.remove(key);
     Some(())

@@ -100,13 +100,13 @@ fn finish(key: GoroutineKey, now: u64, target: &Target, pid: u32) -> Option<()> 
     let elapsed = end.saturating_sub(entry.event.start);
     let (start, away) = (entry.event.start, (elapsed, entry.stopped_before));
     add_away(&mut entry.event.parts, away, pid, now);
-    let whole = pieces::add(key, entry.write, (start, end), &entry.event.parts);
-    if end.saturating_sub(whole.start) >= target.threshold {
-        entry.event.start = whole.start;
+    let write = entry.write;
+    let start = pieces::add(&key, &write, start, end, &mut entry.event.parts);
+    if end.saturating_sub(start) >= target.threshold {
+        entry.event.start = start;
         entry.event.end = end;
-        entry.event.parts = whole.parts;
         event::emit_filled(&entry.event);
-        pieces::forget(key);
+        pieces::forget(&key);
     }
     let _ = DESCHEDULED.remove(key);
     Some(())

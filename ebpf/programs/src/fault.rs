@@ -99,17 +99,16 @@ fn leave() -> Option<()> {
     flight.parts[Part::PageFault as usize] = elapsed;
     let key = goroutine::key(thread, g);
     let identity = pieces::identity(target, write);
-    let whole = pieces::add(key, identity, (start, now), &flight.parts);
-    if now.saturating_sub(whole.start) >= target.threshold {
-        flight.parts = whole.parts;
+    let start = pieces::add(&key, &identity, start, now, &mut flight.parts);
+    if now.saturating_sub(start) >= target.threshold {
         event::emit(
             EventKind::PageFault,
-            (whole.start, 0),
+            (start, 0),
             &flight,
             0,
             (target, thread, g, &position),
         );
-        pieces::forget(key);
+        pieces::forget(&key);
     }
     Some(())
 }

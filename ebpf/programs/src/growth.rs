@@ -98,9 +98,10 @@ fn exit(ctx: &ProbeContext) -> Option<()> {
         );
     } else if start != 0 && pieces::are_worth_adding(target, end.saturating_sub(start)) {
         let caller = stack::map_write(target, &registers::position(regs));
-        let mut parts = flight.parts;
-        parts[Part::Growth as usize] = (end - start).saturating_sub(assist::sum(&parts));
-        pieces::add(key, pieces::identity(target, caller), (start, end), &parts);
+        let own = (end - start).saturating_sub(assist::sum(&flight.parts));
+        flight.parts[Part::Growth as usize] = own;
+        let write = pieces::identity(target, caller);
+        pieces::add(&key, &write, start, end, &mut flight.parts);
     }
     let _ = IN_FLIGHT.remove(key);
     Some(())

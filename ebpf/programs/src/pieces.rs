@@ -6,12 +6,6 @@ use slowmap_abi::{GoroutineKey, PART_COUNT, PIECES_APART, Pieces, Target, WriteI
 
 use crate::{goroutine, maps::PIECES, stack::UNKNOWN_CALLER};
 
-/// Since when a write was held up, and by what.
-pub struct Whole {
-    pub start: u64,
-    pub parts: [u64; PART_COUNT],
-}
-
 /// Of the write whose caller begins there (`stack::map_write`): it keeps the map in the slot above that, as its second
 /// argument.
 #[inline(always)]
@@ -38,47 +32,52 @@ pub fn are_worth_adding(target: &Target, elapsed: u64) -> bool {
     elapsed >= target.threshold / 4
 }
 
-/// Adds what has just ended to what the same write has lost right before.
-#[inline(always)]
+/// Adds what the same write has lost right before to the parts of what has just ended, and returns when that began. A function
+/// of its own, since what it needs of the stack is needed again by what comes after it.
+#[inline(never)]
 pub fn add(
-    key: GoroutineKey,
-    write: WriteIdentity,
-    (start, end): (u64, u64),
-    parts: &[u64; PART_COUNT],
-) -> Whole {
-    let mut whole = Whole {
-        start,
-        parts: *parts,
-    };
+    key: &GoroutineKey,
+    write: &WriteIdentity,
+    start: u64,
+    end: u64,
+    parts: &mut [u64; PART_COUNT],
+) -> u64 {
     if write.caller == 0 {
-        return whole;
+        return start;
     }
-    // SAFETY: only the goroutine's thread touches the entry, or who puts it on a CPU.
-    if let Some(before) = unsafe { PIECES.get(key) }
-        && before.write.caller == write.caller
-        && before.write.map == write.map
-        && before.write.map_len == write.map_len
-        && start >= before.end
-        && start - before.end <= PIECES_APART
-    {
-        whole.start = before.start;
-        for (part, more) in whole.parts.iter_mut().zip(before.parts) {
-            *part += more;
-        }
-    }
-    let pieces = Pieces {
-        write,
-        start: whole.start,
-        end,
-        parts: whole.parts,
+    let Some(pieces) = PIECES.get_ptr_mut(key) else {
+        let pieces = Pieces {
+            write: *write,
+            start,
+            end,
+            parts: *parts,
+        };
+        // Where it fails, the write is not told of: as if it had none of this.
+        let _ = PIECES.insert(key, pieces, 0);
+        return start;
     };
-    // Where it fails, the write is not told of: as if it had none of this.
-    let _ = PIECES.insert(key, pieces, 0);
-    whole
+    // SAFETY: only the goroutine's thread touches the entry, or who puts it on a CPU.
+    let pieces = unsafe { &mut *pieces };
+    if pieces.write.caller == write.caller
+        && pieces.write.map == write.map
+        && pieces.write.map_len == write.map_len
+        && start >= pieces.end
+        && start - pieces.end <= PIECES_APART
+    {
+        for index in 0..PART_COUNT {
+            parts[index] += pieces.parts[index];
+        }
+    } else {
+        pieces.write = *write;
+        pieces.start = start;
+    }
+    pieces.parts = *parts;
+    pieces.end = end;
+    pieces.start
 }
 
 /// It was told of: what follows is not told of once more as a part of that.
 #[inline(always)]
-pub fn forget(key: GoroutineKey) {
+pub fn forget(key: &GoroutineKey) {
     let _ = PIECES.remove(key);
 }

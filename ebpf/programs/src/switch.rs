@@ -197,17 +197,12 @@ fn finish(entry: &mut OffCpu, part: usize, elapsed: u64) {
     let target = unsafe { crate::maps::TARGETS.get(entry.key.pid) };
     let end = entry.start + elapsed;
     add(&mut entry.event.parts, part, elapsed);
-    let whole = pieces::add(
-        entry.key,
-        entry.write,
-        (entry.start, end),
-        &entry.event.parts,
-    );
-    if target.is_some_and(|target| end.saturating_sub(whole.start) >= target.threshold) {
-        entry.event.start = whole.start;
+    let (key, write) = (entry.key, entry.write);
+    let start = pieces::add(&key, &write, entry.start, end, &mut entry.event.parts);
+    if target.is_some_and(|target| end.saturating_sub(start) >= target.threshold) {
+        entry.event.start = start;
         entry.event.end = end;
-        entry.event.parts = whole.parts;
         event::emit_filled(&entry.event);
-        pieces::forget(entry.key);
+        pieces::forget(&key);
     }
 }
