@@ -100,4 +100,14 @@ impl Slow<'_> {
         let known = parts.filter(|(cause, _)| !given_up.contains(&cause.as_str()));
         known.map(|(_, nanos)| nanos).sum()
     }
+
+    /// Nanoseconds of the write that nothing in this machine explains.
+    pub fn unexplained(&self) -> u64 {
+        let known: u64 = self
+            .exact
+            .iter()
+            .flat_map(|event| event.breakdown_nano.values())
+            .sum();
+        self.write.duration_nano.saturating_sub(known)
+    }
 }

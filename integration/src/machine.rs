@@ -19,3 +19,13 @@ pub fn alone() -> Result<Alone> {
         .with_context(|| format!("lock {}", path.display()))?;
     Ok(Alone(file))
 }
+
+/// What this thread starts from now on has the CPU before other programs, by that niceness: how long something takes is not to
+/// depend on what else the machine does.
+pub fn before_other_programs(niceness: i32) -> Result<()> {
+    // SAFETY: setpriority changes nothing but the niceness of the calling thread.
+    match unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, niceness) } {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error()).context("set the niceness"),
+    }
+}

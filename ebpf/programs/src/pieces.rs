@@ -61,11 +61,15 @@ pub fn add(
     if pieces.write.caller == write.caller
         && pieces.write.map == write.map
         && pieces.write.map_len == write.map_len
-        && start >= pieces.end
-        && start - pieces.end <= PIECES_APART
+        && start >= pieces.start
+        && start <= pieces.end + PIECES_APART
     {
+        // The interrupt that a wait begins with may have come in a fault that had its end before the switch.
+        let mut twice = pieces.end.saturating_sub(start);
         for index in 0..PART_COUNT {
-            parts[index] += pieces.parts[index];
+            let cut = parts[index].min(twice);
+            twice -= cut;
+            parts[index] = parts[index] - cut + pieces.parts[index];
         }
     } else {
         pieces.write = *write;

@@ -81,7 +81,7 @@ fn spikes_by_the_growth_of_a_map_are_attributed_to_it_and_others_are_not() -> Re
     let _alone = machine::alone()?;
     // Built before it goes before others.
     slowmap::binary()?;
-    before_other_programs()?;
+    machine::before_other_programs(-15)?;
     let directory = tempfile::tempdir()?;
     let mut services = Vec::new();
     for (seed, name) in SERVICES.iter().enumerate() {
@@ -135,16 +135,6 @@ impl Score {
             assert_eq!(spike.by["caller"], "main.grow");
             assert_eq!(spike.by["cause"], "growth");
         }
-    }
-}
-
-/// What this thread starts has the CPU before other programs: that spikes take as long as they are meant to, and that scrapes
-/// five times a second are in time, is not to depend on what else the machine does.
-fn before_other_programs() -> Result<()> {
-    // SAFETY: setpriority changes nothing but the niceness of the calling thread.
-    match unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -15) } {
-        0 => Ok(()),
-        _ => Err(std::io::Error::last_os_error()).context("set the niceness"),
     }
 }
 
