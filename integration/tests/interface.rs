@@ -25,7 +25,7 @@ enum Type {
 
 use Type::{Array, Bool, Hex, Int, Object, OrNull, Text};
 
-const EVENT: [(&str, Type); 27] = [
+const EVENT: [(&str, Type); 29] = [
     ("monotonic_nano", Int),
     ("time_unix_nano", Int),
     ("duration_nano", Int),
@@ -42,6 +42,8 @@ const EVENT: [(&str, Type); 27] = [
     ("container_id", OrNull(&Text)),
     ("function", OrNull(&Text)),
     ("map_type", OrNull(&Text)),
+    ("map_key_size", OrNull(&Int)),
+    ("map_value_size", OrNull(&Int)),
     ("map_len", OrNull(&Int)),
     ("map_capacity_before", OrNull(&Int)),
     ("map_capacity_after", OrNull(&Int)),
