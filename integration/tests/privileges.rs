@@ -68,7 +68,12 @@ fn finds_slow_writes(test: &str, user: &str, capabilities: &str) -> Result<()> {
     let agreement = agreement::between(&truth.writes, &recorded.events);
     let (recall, count) = (agreement.recall(), agreement.true_writes);
     println!("user {user}, {capabilities}: {recall:.3} of {count} found");
-    assert!(count > 50 && recall >= 0.9, "{recall} of {count}");
+    assert!(
+        count > 50 && recall >= agreement::AT_WORK,
+        "{recall} of {count}"
+    );
+    let precision = agreement.precision();
+    assert!(precision >= 0.98, "{precision}");
     Ok(())
 }
 

@@ -237,7 +237,7 @@ fn many_stay_fluid(recorded: &Recorded, chromium: &Path) -> Result<()> {
         "it is in sight"
     );
     let compared = page.evaluate("document.querySelector('#comparison tbody tr').textContent")?;
-    let after = recorded.recording.events.len().to_string();
+    let after = grouped(recorded.recording.events.len());
     assert!(
         compared
             .as_str()
@@ -246,4 +246,16 @@ fn many_stay_fluid(recorded: &Recorded, chromium: &Path) -> Result<()> {
     );
     assert_eq!(page.heard().complaints, [] as [String; 0]);
     Ok(())
+}
+
+/// As the page writes it: `1,933`.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .filter_map(|group| std::str::from_utf8(group).ok())
+        .collect();
+    groups.join(",")
 }
