@@ -14,6 +14,9 @@ pub enum Failure {
     /// No process to attach to; says what was looked at and why each was passed over.
     #[error("{0}")]
     NothingToAttach(String),
+    /// All went well, and an alert that was asked for has fired.
+    #[error("{0}")]
+    Alerted(String),
     #[error("{0:#}")]
     Other(#[from] anyhow::Error),
 }
@@ -25,6 +28,7 @@ impl Failure {
             Failure::Usage(_) => 2,
             Failure::NotPermitted(_) => 3,
             Failure::NothingToAttach(_) => 4,
+            Failure::Alerted(_) => 5,
         })
     }
 }

@@ -2,6 +2,7 @@
 //! slowed down. The stages are modules; `pipeline` alone knows how they are joined (ARCHITECTURE.md).
 
 pub mod advise;
+pub mod alert;
 pub mod assemble;
 pub mod attach;
 pub mod attribute;

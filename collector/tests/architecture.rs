@@ -7,8 +7,9 @@ use source::{Reference, SourceFile};
 
 /// The stages, and the machine check, which is none but is bound by the same rule. All else at the root of the
 /// crate (`pipeline`, `examine`, `config`, the command line) joins them.
-const STAGES: [&str; 18] = [
+const STAGES: [&str; 19] = [
     "advise",
+    "alert",
     "assemble",
     "attach",
     "attribute",

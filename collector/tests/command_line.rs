@@ -114,6 +114,23 @@ fn wrong_usage_is_exit_code_2_and_a_line_that_names_what_is_wrong() {
 }
 
 #[test]
+fn an_alert_that_cannot_be_understood_is_exit_code_2_with_what_is_allowed() {
+    let record = |alert| slowmap(&["record", "--output", "out", "--all", "--alert", alert]);
+    for alert in [
+        "p99 > 5",
+        "p100 > 5ms",
+        "count > 5",
+        "p99 > 5ms for ever",
+        "",
+    ] {
+        let line = refusal(&record(alert), 2);
+        assert!(line.contains("count > 100 per minute"), "{alert}: {line}");
+    }
+    let line = refusal(&slowmap(&["run", "--alert-webhook", "here"]), 2);
+    assert!(line.contains("http://"), "{line}");
+}
+
+#[test]
 fn an_unknown_key_in_the_file_is_exit_code_2_and_named_with_the_file() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("slowmap.yaml");

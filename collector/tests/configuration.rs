@@ -469,6 +469,7 @@ export:
   queue: {capacity: 5, batch_size: 2, schedule_delay: 50ms}
 shutdown: {grace: 1s}
 resource: {attributes: {service.name: me, team: a}}
+alerts: {when: ['p99 > 5ms', 'count>3 per hour for 1m']}
 log: {format: json, level: 'warn,slowmap=debug'}
 ";
     let config = from_file(file);
@@ -489,4 +490,30 @@ log: {format: json, level: 'warn,slowmap=debug'}
     let traces = config.export_settings().traces.unwrap();
     assert!(!format!("{:?}", traces.headers).contains("s3cret"));
     assert!(!traces.shown_endpoint().contains("s3cret"));
+}
+
+#[test]
+fn alerts_are_asked_for_in_the_file_or_a_variable_and_their_url_is_a_secret() {
+    let file = "alerts: {when: ['p99 > 5ms for 30s'], webhook: 'https://hooks.example:8443/s3cret?key=s3cret'}";
+    let config = from_file(file);
+    assert_eq!(config.alerts.when[0].to_string(), "p99 > 5ms for 30s");
+    let printed = config.to_yaml();
+    assert!(
+        printed.contains("https://hooks.example:8443/***"),
+        "{printed}"
+    );
+    assert!(!printed.contains("s3cret") && !format!("{config:?}").contains("s3cret"));
+    let variables = [("SLOWMAP_ALERTS", "max > 1s, count > 5 per minute")];
+    let own = load(Layer::default(), &variables, file).unwrap();
+    assert_eq!(own.alerts.when.len(), 2, "a list replaces another");
+    let message = refused(&[], "alerts: {when: ['p99 > 5']}");
+    assert_names(&message, &["alerts.when", "p99 > 5ms", "count > NUMBER"]);
+    for (variables, file) in [
+        (&[][..], "alerts: {webhook: s3cret}"),
+        (&[("SLOWMAP_ALERT_WEBHOOK", "s3cret")][..], ""),
+    ] {
+        let message = refused(variables, file);
+        assert_names(&message, &["begins with http://"]);
+        assert!(!message.contains("s3cret"), "{message}");
+    }
 }

@@ -5,13 +5,14 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
+    alert::Expression,
     config::value::{
         Budget, Glob, LogFormat, Mode, RecordingDuration, Sampling, SeriesInterval, Threshold,
         Tolerance, WithoutContext,
     },
     config::{otlp::Endpoint, prometheus::ScrapeAddress, record::RecordTargets},
     explain::Unit,
-    export::otlp::Protocol,
+    export::{otlp::Protocol, webhook::WebhookUrl},
     model::binary::GoMinor,
     query::ServerUrl,
     report::TraceUrl,
@@ -27,7 +28,8 @@ Examples:
   slowmap top                                     the same live, in the terminal
   slowmap run                                     the sidecar, configured by OTEL_* variables
 
-Exit codes: 0 done, 2 wrong usage or configuration, 3 not permitted, 4 nothing to attach to, 1 anything else.";
+Exit codes: 0 done, 2 wrong usage or configuration, 3 not permitted, 4 nothing to attach to,
+5 an alert has fired, 1 anything else.";
 
 /// Finds slow map writes in running Go services, says what made them slow, and puts them into the trace of the
 /// request that they slowed down. The services are not changed and not restarted.
@@ -92,6 +94,8 @@ pub struct RunArguments {
     /// What becomes of a write outside of any trace: root (a trace of its own), drop [default: drop]
     #[arg(long, value_name = "WHAT")]
     pub without_context: Option<WithoutContext>,
+    #[command(flatten)]
+    pub alerts: AlertArguments,
 }
 
 /// The one-command diagnosis: records the slow map writes of running or newly started services to files.
@@ -127,6 +131,8 @@ pub struct RecordArguments {
     pub output: PathBuf,
     #[command(flatten)]
     pub page: PageArguments,
+    #[command(flatten)]
+    pub alerts: AlertArguments,
 }
 
 /// The same live, in the terminal: services, causes and the lines that write slowly, with their stacks.
@@ -157,6 +163,16 @@ pub struct TopArguments {
     /// Record to this directory besides, as `slowmap record` does
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct AlertArguments {
+    /// Say so when slow writes exceed this, e.g. 'p99 > 5ms for 30s', 'count > 100 per minute'; may be given again
+    #[arg(long, value_name = "EXPRESSION")]
+    pub alert: Vec<Expression>,
+    /// Send alerts there as well, as JSON by POST
+    #[arg(long, value_name = "URL")]
+    pub alert_webhook: Option<WebhookUrl>,
 }
 
 #[derive(Debug, Args)]

@@ -1,12 +1,13 @@
 //! `slowmap record`
 
 use super::{
-    arguments::{DetectionArguments, RecordArguments},
+    arguments::{AlertArguments, DetectionArguments, RecordArguments},
     logging,
 };
 use crate::{
     config::{
-        Environment, Log, RecordOptions,
+        Environment, Layer, Log, RecordOptions,
+        alerts::AlertsLayer,
         layer::{DetectionLayer, LogLayer, Over},
         value::LogFormat,
     },
@@ -20,10 +21,14 @@ pub async fn record(
     environment: &Environment,
 ) -> Result<(), Failure> {
     let targets = arguments.targets();
-    let detection = DetectionLayer::from(arguments.detection);
+    let flags = Layer {
+        detection: DetectionLayer::from(arguments.detection),
+        alerts: AlertsLayer::from(arguments.alerts),
+        ..Layer::default()
+    };
     let options = RecordOptions::load(
         targets,
-        detection,
+        flags,
         arguments.duration,
         arguments.output,
         arguments.page.trace_url,
@@ -57,6 +62,16 @@ impl From<DetectionArguments> for DetectionLayer {
             sampling: arguments.sampling,
             budget: arguments.budget,
             assume_go: arguments.assume_go,
+        }
+    }
+}
+
+impl From<AlertArguments> for AlertsLayer {
+    fn from(arguments: AlertArguments) -> Self {
+        let given = !arguments.alert.is_empty();
+        Self {
+            when: given.then_some(arguments.alert),
+            webhook: arguments.alert_webhook,
         }
     }
 }

@@ -4,6 +4,7 @@ use super::{answer, arguments::RunArguments, logging};
 use crate::{
     config::{
         Config, Environment, Layer,
+        alerts::AlertsLayer,
         layer::{DetectionLayer, ExportLayer, LogLayer, PrometheusLayer, SpansLayer, TargetsLayer},
         otlp::OtlpLayer,
         value::LogFormat,
@@ -55,6 +56,7 @@ fn flags(arguments: RunArguments, log_format: Option<LogFormat>) -> Layer {
             },
             ..ExportLayer::default()
         },
+        alerts: AlertsLayer::from(arguments.alerts),
         log: LogLayer {
             format: log_format,
             level: None,

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, str::FromStr, time::Duration};
 
 use super::{
     ConfigError,
+    alerts::{self, AlertsLayer},
     layer::{
         DetectionLayer, ExportLayer, Layer, LogLayer, MetricsLayer, PrometheusLayer, QueueLayer,
         ResourceLayer, ShutdownLayer, SignalsLayer, SpansLayer, TargetsLayer,
@@ -16,7 +17,9 @@ use super::{
 use crate::export::otlp::Headers;
 
 /// slowmap's own variables.
-const OWN: [&str; 33] = [
+const OWN: [&str; 35] = [
+    "SLOWMAP_ALERTS",
+    "SLOWMAP_ALERT_WEBHOOK",
     "SLOWMAP_ASSUME_GO",
     "SLOWMAP_BATCH_SIZE",
     "SLOWMAP_BUDGET",
@@ -114,12 +117,21 @@ impl Environment {
     }
 
     fn headers(&self, name: &str) -> Result<Option<Headers>, ConfigError> {
+        self.secret(name, str::parse)
+    }
+
+    /// What is not to be shown where it is refused.
+    fn secret<T>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, Refused>,
+    ) -> Result<Option<T>, ConfigError> {
         let refuse = |refused| ConfigError::Secret {
             name: name.into(),
             refused,
         };
         self.text(name)
-            .map(|value| value.parse().map_err(refuse))
+            .map(|value| parse(value).map_err(refuse))
             .transpose()
     }
 
@@ -183,6 +195,10 @@ impl Environment {
             },
             resource: ResourceLayer {
                 attributes: self.get_with("SLOWMAP_RESOURCE_ATTRIBUTES", pairs)?,
+            },
+            alerts: AlertsLayer {
+                when: self.get_with("SLOWMAP_ALERTS", alerts::expressions)?,
+                webhook: self.secret("SLOWMAP_ALERT_WEBHOOK", alerts::webhook_url)?,
             },
             log: self.log()?,
         })

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{
+    alerts::AlertsLayer,
     otlp::{Exporter, OtlpLayer},
     prometheus::ScrapeAddress,
     value::{
@@ -75,6 +76,7 @@ layer! {
         pub export: ExportLayer,
         pub shutdown: ShutdownLayer,
         pub resource: ResourceLayer,
+        pub alerts: AlertsLayer,
         pub log: LogLayer,
     }
 }

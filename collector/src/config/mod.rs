@@ -2,6 +2,7 @@
 //! what is allowed. Flags win over `SLOWMAP_*`, these over the standard `OTEL_*`, these over the file, and
 //! that over the defaults. Reads nothing but these sources, and connects to nothing.
 
+pub mod alerts;
 pub mod environment;
 pub mod error;
 pub mod file;
@@ -20,13 +21,8 @@ use std::{
     time::Duration,
 };
 
-pub use self::{
-    environment::Environment,
-    error::ConfigError,
-    layer::Layer,
-    record::{CorrelateOptions, RecordOptions, RecordTargets, ReportOptions, TopOptions},
-};
 use self::{
+    alerts::AlertOptions,
     layer::{DetectionLayer, LogLayer, Over, QueueLayer, TargetsLayer},
     otlp::{Exporter, Otlp},
     prometheus::ScrapeAddress,
@@ -34,6 +30,12 @@ use self::{
         BatchSize, Budget, ByteSize, Glob, Grace, LogFilter, LogFormat, MetricInterval, Mode,
         QueueCapacity, Sampling, ScheduleDelay, Threshold, WithoutContext,
     },
+};
+pub use self::{
+    environment::Environment,
+    error::ConfigError,
+    layer::Layer,
+    record::{CorrelateOptions, RecordOptions, RecordTargets, ReportOptions, TopOptions},
 };
 use crate::{
     export::otlp::{
@@ -65,6 +67,7 @@ pub struct Config {
     pub grace: Grace,
     /// Of slowmap itself, `service.name` included; never of the services it looks at.
     pub resource: BTreeMap<String, String>,
+    pub alerts: AlertOptions,
     pub log: Log,
 }
 
@@ -173,6 +176,7 @@ impl Config {
                 .grace
                 .unwrap_or(const { Grace::from_micros(5_000_000) }),
             resource: resource(layer.resource.attributes),
+            alerts: layer.alerts.into(),
             log: Log::new(layer.log, tracing::Level::INFO),
         })
     }

@@ -2,6 +2,7 @@
 
 use super::{
     Config,
+    alerts::AlertsLayer,
     layer::{
         DetectionLayer, ExportLayer, Layer, LogLayer, MetricsLayer, PrometheusLayer, QueueLayer,
         ResourceLayer, ShutdownLayer, SignalsLayer, SpansLayer, TargetsLayer,
@@ -66,6 +67,10 @@ impl From<&Config> for Layer {
             },
             resource: ResourceLayer {
                 attributes: Some(config.resource.clone()),
+            },
+            alerts: AlertsLayer {
+                when: Some(config.alerts.when.clone()),
+                webhook: config.alerts.webhook.clone(),
             },
             log: LogLayer {
                 format: Some(config.log.format),

@@ -6,6 +6,7 @@ use crate::{explain::Unit, query::ServerUrl, report::TraceUrl};
 
 use super::{
     ConfigError, Detection, Environment, Layer,
+    alerts::AlertOptions,
     layer::{DetectionLayer, Over},
     value::{Glob, RecordingDuration, SeriesInterval, Threshold, Tolerance},
 };
@@ -42,6 +43,7 @@ pub struct RecordOptions {
     pub output: PathBuf,
     /// Where the page links traces to.
     pub trace_url: Option<TraceUrl>,
+    pub alerts: AlertOptions,
 }
 
 /// What `slowmap report` goes by.
@@ -74,8 +76,11 @@ impl TopOptions {
         environment: &Environment,
     ) -> Result<Self, ConfigError> {
         let output_or_none = output.clone().unwrap_or_default();
-        let options =
-            RecordOptions::load(targets, detection, None, output_or_none, None, environment)?;
+        let layer = Layer {
+            detection,
+            ..Layer::default()
+        };
+        let options = RecordOptions::load(targets, layer, None, output_or_none, None, environment)?;
         Ok(Self {
             targets: options.targets.clone(),
             detection: options.detection,
@@ -107,24 +112,21 @@ impl RecordOptions {
     /// A variable or a flag has a value that is not allowed.
     pub fn load(
         targets: RecordTargets,
-        detection: DetectionLayer,
+        flags: Layer,
         duration: Option<RecordingDuration>,
         output: PathBuf,
         trace_url: Option<TraceUrl>,
         environment: &Environment,
     ) -> Result<Self, ConfigError> {
-        let flags = Layer {
-            detection,
-            ..Layer::default()
-        };
-        let detection = flags.over(environment.slowmap()?).detection.into();
+        let layer = flags.over(environment.slowmap()?);
         let duration = duration.unwrap_or(const { RecordingDuration::from_micros(30_000_000) });
         Ok(Self {
             targets,
             duration,
-            detection,
+            detection: layer.detection.into(),
             output,
             trace_url,
+            alerts: layer.alerts.into(),
         })
     }
 }

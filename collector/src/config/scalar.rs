@@ -94,6 +94,7 @@ scalars!(
     [] Protocol,
     [] Compression,
     [] Temporality,
+    [] crate::alert::Expression,
     [] super::otlp::Endpoint,
     [] super::otlp::Exporter,
     [] super::prometheus::ScrapeAddress,

@@ -5,6 +5,7 @@
 //! of them, bounded and with its losses counted by the kernel side; the exporter's queue is the one behind.
 
 mod absences;
+mod alerting;
 mod clock;
 mod correlate;
 mod discovery;

@@ -10,7 +10,8 @@ use tokio::{
 };
 
 use super::{
-    clock, discovery::Discovery, history::Keep, report, session::Session, signals::Signals,
+    alerting::Alerting, clock, discovery::Discovery, history::Keep, report, session::Session,
+    signals::Signals,
 };
 use crate::{
     config::{RecordOptions, RecordTargets},
@@ -43,17 +44,39 @@ pub async fn record(options: RecordOptions) -> Result<(), Failure> {
         selector.pids.push(Pid(pid));
     }
     let discovery = Discovery::new(Watcher::new(selector), session.watch_lives());
+    let mut alerting = Alerting::start(options.alerts.clone())?;
     let mut recorder = Recorder::new(recording, options);
     let outcome = recorder
-        .follow(&mut session, discovery, &mut signals, child.as_mut())
+        .follow(
+            &mut session,
+            discovery,
+            &mut signals,
+            child.as_mut(),
+            &mut alerting,
+        )
         .await;
     if let Some(child) = child {
         end(child).await?;
     }
     session.detach_all();
-    session.drain(|write| recorder.write(&write));
+    recorder.take(&mut session, &mut alerting);
     let result = recorder.finish(&mut session);
-    outcome.and(result)
+    let fired = alerting.finish().await;
+    outcome.and(result).and(quiet(fired))
+}
+
+/// # Errors
+/// An alert has fired.
+fn quiet(fired: u64) -> Result<(), Failure> {
+    match fired {
+        0 => Ok(()),
+        1 => Err(Failure::Alerted(
+            "an alert has fired; the recording is complete".into(),
+        )),
+        more => Err(Failure::Alerted(format!(
+            "alerts have fired {more} times; the recording is complete"
+        ))),
+    }
 }
 
 /// # Errors
@@ -103,6 +126,7 @@ impl Recorder {
         mut discovery: Discovery,
         signals: &mut Signals,
         mut child: Option<&mut Child>,
+        alerting: &mut Alerting,
     ) -> Result<(), Failure> {
         session.apply(discovery.changes().map_err(anyhow::Error::from)?);
         if session.attached() == 0 {
@@ -121,13 +145,14 @@ impl Recorder {
                     break;
                 }
                 () = discovery.due() => {
-                    session.drain(|write| self.write(&write));
+                    self.take(session, alerting);
                     session.apply(discovery.changes().map_err(anyhow::Error::from)?);
                     if session.attached() == 0 {
                         break;
                     }
                 }
-                () = looks.next() => session.drain(|write| self.write(&write)),
+                () = looks.next() => self.take(session, alerting),
+                () = alerting.due() => alerting.look(),
                 () = session.next_look() => session.govern(),
                 () = session.next_step() => session.follow_on(),
             }
@@ -139,6 +164,14 @@ impl Recorder {
             self.progress.tick();
         }
         Ok(())
+    }
+
+    /// The writes that a session has found.
+    fn take(&mut self, session: &mut Session, alerting: &mut Alerting) {
+        session.drain(|write| {
+            alerting.add(&write);
+            self.write(&write);
+        });
     }
 
     pub(super) fn write(&mut self, write: &crate::model::write::CorrelatedWrite) {

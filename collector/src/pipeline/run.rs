@@ -2,7 +2,10 @@
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{clock, discovery::Discovery, history::Keep, session::Session, signals::Signals};
+use super::{
+    alerting::Alerting, clock, discovery::Discovery, history::Keep, session::Session,
+    signals::Signals,
+};
 use crate::{
     config::{Config, Targets, prometheus::ScrapeAddress},
     discover::{Selector, Watcher},
@@ -23,6 +26,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     let mut endpoint = scraped_at(&config.prometheus).await?;
     let (mut exporters, tasks) = Exporters::start(config.export_settings(), clock::wall())
         .map_err(|error| Failure::Usage(error.to_string()))?;
+    let mut alerting = Alerting::start(config.alerts.clone())?;
     let mut session = Session::load(&config.detection, Keep::Sums)?;
     let watcher = Watcher::new(selector(&config.targets));
     let mut discovery = Discovery::new(watcher, session.watch_lives());
@@ -42,12 +46,13 @@ pub async fn run(config: Config) -> Result<(), Failure> {
             () = discovery.due() => match discovery.changes() {
                 Ok(changes) => {
                     // What the ended ones left behind can be explained only as long as they are known.
-                    session.drain(|write| exporters.offer(write));
+                    take(&mut session, &mut exporters, &mut alerting);
                     session.apply(changes);
                 }
                 Err(error) => tracing::warn!(%error, "cannot look for processes"),
             },
-            () = looks.next() => session.drain(|write| exporters.offer(write)),
+            () = looks.next() => take(&mut session, &mut exporters, &mut alerting),
+            () = alerting.due() => alerting.look(),
             _ = metrics.tick() => exporters.push_metrics(&session.agent_use(), clock::wall()),
             scrape = next_scrape(&mut endpoint) => {
                 scrape.answer(exporters.exposition(&session.agent_use()));
@@ -59,9 +64,10 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     tracing::info!(signal, "ending");
     drop(endpoint);
     session.detach_all();
-    session.drain(|write| exporters.offer(write));
+    take(&mut session, &mut exporters, &mut alerting);
     exporters.push_metrics(&session.agent_use(), clock::wall());
     drop(exporters);
+    alerting.finish().await;
     for (signal, counts) in tasks.finish().await {
         report(signal, &counts);
     }
@@ -72,6 +78,13 @@ pub async fn run(config: Config) -> Result<(), Failure> {
         "ended"
     );
     Ok(())
+}
+
+fn take(session: &mut Session, exporters: &mut Exporters, alerting: &mut Alerting) {
+    session.drain(|write| {
+        alerting.add(&write);
+        exporters.offer(write);
+    });
 }
 
 async fn scraped_at(chosen: &ScrapeAddress) -> Result<Option<Endpoint>, Failure> {
