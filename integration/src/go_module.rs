@@ -1,7 +1,10 @@
 //! Servers from the Go module proxy, which `go install` refuses to build because their modules have replace directives:
 //! built as a dependency of an empty module that has the same requirements, replacements and checksums.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -21,11 +24,16 @@ pub struct GoProgram {
     pub tags: &'static str,
     /// Lines of its go.mod with this in them are left out: replacements by a directory that the module does not have.
     pub without: Option<&'static str>,
+    /// The version of modules that its go.mod requires as v0.0.0, because it has them in directories of its own.
+    pub staged: Option<&'static str>,
 }
 
 impl GoProgram {
     /// The executable; the first call builds it, which takes minutes and 2 GB of memory.
     pub fn executable(&self) -> Result<PathBuf> {
+        // Tests that run at the same time would each build it, and two builds may be more than memory has room for.
+        static BUILDING: Mutex<()> = Mutex::new(());
+        let _building = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
         cache::file(Path::new(&self.key()), |made| self.build(made))
     }
 
@@ -65,9 +73,10 @@ impl GoProgram {
 
     fn requirements(&self, go_mod: &str) -> String {
         let kept = |line: &&str| self.without.is_none_or(|part| !line.contains(part));
-        let own = |line: &str| match line.starts_with("module ") {
-            true => format!("module slowmap.test/{}\n", self.name),
-            false => format!("{line}\n"),
+        let own = |line: &str| match (line.strip_suffix(" v0.0.0"), self.staged) {
+            (Some(required), Some(version)) => format!("{required} {version}\n"),
+            _ if line.starts_with("module ") => format!("module slowmap.test/{}\n", self.name),
+            _ => format!("{line}\n"),
         };
         let lines: String = go_mod.lines().filter(kept).map(own).collect();
         format!("{lines}\nrequire {} {}\n", self.module, self.version)

@@ -9,4 +9,5 @@ pub const JAEGER: GoProgram = GoProgram {
     package: "cmd/jaeger",
     tags: "",
     without: None,
+    staged: None,
 };

@@ -20,6 +20,7 @@ pub const LOKI: GoProgram = GoProgram {
     package: "cmd/loki",
     tags: "",
     without: Some("./pkg/push"),
+    staged: None,
 };
 
 /// All in one process; the ring is in memory, and nothing waits for other instances.

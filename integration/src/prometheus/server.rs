@@ -22,6 +22,7 @@ pub const PROMETHEUS: GoProgram = GoProgram {
     package: "cmd/prometheus",
     tags: "remove_all_sd",
     without: None,
+    staged: None,
 };
 
 /// Dropped, it is stopped, and its data is gone.

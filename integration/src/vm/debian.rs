@@ -4,18 +4,14 @@ use std::{
     cmp::Reverse,
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use anyhow::{Context, Result};
-use walkdir::WalkDir;
 
-use crate::{cache, program};
+use crate::{cache, debian::Apt};
 
 /// From the oldest that still has a kernel with type information to where new ones come first.
 const SUITES: [&str; 5] = ["bullseye", "bookworm", "trixie", "trixie-backports", "sid"];
-
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// A kernel by the release that it belongs to, e.g. `6.12`, or `newest`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,17 +31,15 @@ impl Kernel {
     }
 
     fn download(&self, to: &Path) -> Result<()> {
-        let scratch = tempfile::tempdir()?;
-        let apt = Apt::new(scratch.path())?;
-        let listed = apt.run("apt-cache", &["pkgnames", "linux-"])?;
+        let apt = Apt::new(&SUITES)?;
+        let listed = apt.names("linux-")?;
         let package = self.choose(&listed).context("no suite has it")?;
-        apt.run("apt-get", &["--quiet", "download", package])?;
-        let archive = find(scratch.path(), |name| name.ends_with(".deb"))?;
-        let files = scratch.path().join("files");
-        let mut extract = Command::new("dpkg-deb");
-        program::succeed(extract.arg("--extract").arg(archive).arg(&files))?;
         // In /boot or, of late, with its modules.
-        let image = find(&files, |name| name.starts_with("vmlinuz"))?;
+        let is_image = |path: &Path| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| name.starts_with("vmlinuz"))
+        };
+        let image = apt.file(package, is_image)?;
         fs::copy(image, to)?;
         Ok(())
     }
@@ -79,60 +73,6 @@ fn version(package: &str) -> Option<Vec<u32>> {
 fn numbers(version: &str) -> Vec<u32> {
     let parts = version.split(|c: char| !c.is_ascii_digit());
     parts.map_while(|part| part.parse().ok()).collect()
-}
-
-fn find(directory: &Path, wanted: impl Fn(&str) -> bool) -> Result<PathBuf> {
-    let mut files = WalkDir::new(directory).into_iter().filter_map(Result::ok);
-    let found = files.find(|entry| entry.file_name().to_str().is_some_and(&wanted));
-    Ok(found.context("it is not what was expected")?.into_path())
-}
-
-/// apt with lists of its own: the machine's are neither read nor changed.
-struct Apt<'a>(&'a Path);
-
-impl<'a> Apt<'a> {
-    fn new(directory: &'a Path) -> Result<Self> {
-        for empty in ["lists/partial", "archives/partial"] {
-            fs::create_dir_all(directory.join(empty))?;
-        }
-        let line = |suite: &str| format!("deb [signed-by={KEYRING}] {} {suite} main\n", mirror());
-        let sources: String = SUITES.iter().map(|suite| line(suite)).collect();
-        fs::write(directory.join("sources.list"), sources)?;
-        let apt = Self(directory);
-        apt.run("apt-get", &["--quiet", "update"])?;
-        Ok(apt)
-    }
-
-    fn run(&self, program: &str, arguments: &[&str]) -> Result<String> {
-        let mut command = Command::new(program);
-        command.current_dir(self.0);
-        for (option, value) in [
-            ("Dir::Etc::sourcelist", "sources.list"),
-            ("Dir::Etc::sourceparts", "none"),
-            ("Dir::Etc::preferences", "none"),
-            ("Dir::Etc::preferencesparts", "none"),
-            ("Dir::State::lists", "lists"),
-            ("Dir::Cache", "."),
-        ] {
-            let value = self.0.join(value);
-            command.arg(format!("-o{option}={}", value.display()));
-        }
-        // Root would have it download as a user who may not write here.
-        command.arg("-oAPT::Sandbox::User=root").args(arguments);
-        let output = program::succeed(&mut command)?;
-        Ok(String::from_utf8_lossy(&output).into_owned())
-    }
-}
-
-/// Where this machine gets Debian's packages from; Debian itself where it does not say.
-fn mirror() -> String {
-    let mut targets = Command::new("apt-get");
-    targets.args(["indextargets", "--format", "$(REPO_URI)"]);
-    targets.args(["Identifier: Packages", "Origin: Debian", "Label: Debian"]);
-    let listed = program::succeed(&mut targets).unwrap_or_default();
-    let listed = String::from_utf8_lossy(&listed).into_owned();
-    let first = listed.lines().next().map(str::to_owned);
-    first.unwrap_or_else(|| "http://deb.debian.org/debian/".to_owned())
 }
 
 #[cfg(test)]
