@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use indicatif::{ProgressBar, ProgressStyle};
+
 use crate::{
     advise::Advisor,
     config::ReportOptions,
@@ -34,9 +36,19 @@ fn compare(before: &Path, after: &Path) -> Result<Comparison, Failure> {
 }
 
 pub(super) fn write(directory: &Path, asked: &Asked) -> Result<String, Failure> {
-    let recording = Recording::open(directory)?;
+    let recording = Recording::open(directory)?.shown_on(progress());
     let reported = report::write(&recording, asked, &mut Advising::default())?;
     Ok(terminal::recording(&recording, &reported))
+}
+
+/// Shows nothing unless stderr is a terminal.
+fn progress() -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    let template = "reports {wide_bar} {bytes} of {total_bytes}, {eta} left";
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
 }
 
 #[derive(Debug, Default)]

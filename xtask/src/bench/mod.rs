@@ -10,6 +10,7 @@ mod correlation;
 mod export;
 mod figure;
 mod hits;
+mod million;
 mod misses;
 mod programs;
 mod report;
@@ -71,6 +72,8 @@ enum Part {
     Export,
     /// How many events a second a Collector gets
     Throughput,
+    /// A million slow writes: whether `record` keeps up, and how long their reports take
+    Million,
     /// How long attaching and detaching take
     Attach,
     /// The same torture under bpftrace, where it is installed
@@ -152,6 +155,9 @@ fn build_targets(arguments: &Arguments) -> Result<()> {
     if arguments.wants(Part::Throughput) {
         throughput::build()?;
     }
+    if arguments.wants(Part::Million) {
+        million::build()?;
+    }
     if arguments.wants(Part::Attach) {
         bulk::executable()?;
     }
@@ -176,6 +182,10 @@ fn measure(arguments: &Arguments, report: &mut Report) -> Result<()> {
     }
     if arguments.wants(Part::Throughput) {
         report.throughput = Some(throughput::measure(scale)?);
+    }
+    // Takes minutes.
+    if arguments.wants(Part::Million) && !arguments.quick {
+        report.million = Some(million::measure(scale)?);
     }
     if arguments.wants(Part::Attach) {
         report.attach = attach::measure(scale)?;

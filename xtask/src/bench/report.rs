@@ -27,6 +27,8 @@ pub struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub throughput: Option<Figures>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub million: Option<Figures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub correlation: Option<Correlation>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attach: Vec<Attached>,
@@ -53,6 +55,7 @@ impl Report {
             ring: None,
             export: None,
             throughput: None,
+            million: None,
             correlation: None,
             attach: Vec::new(),
             bpftrace: None,

@@ -38,6 +38,12 @@ pub fn render(report: &Report) -> String {
             &parts::throughput(figures),
         );
     }
+    if let Some(figures) = &report.million {
+        text += &section(
+            "A recording of a million slow writes",
+            &parts::million(figures),
+        );
+    }
     if let Some(correlation) = &report.correlation {
         text += &section(
             "Slow writes linked to the request that they slowed down",

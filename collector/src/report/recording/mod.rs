@@ -6,12 +6,13 @@ mod shared;
 
 use std::{
     fs::{self, File},
-    io::{self, BufReader},
+    io::{self, BufReader, Read},
     path::{Path, PathBuf},
     sync::mpsc,
     thread,
 };
 
+use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
 use self::lines::Lines;
@@ -31,6 +32,8 @@ pub struct Recording {
     /// `None`: it was cut off before its end.
     pub summary: Option<Summary>,
     events: PathBuf,
+    /// In bytes.
+    progress: ProgressBar,
 }
 
 /// What of `events.jsonl` could not be read.
@@ -65,7 +68,15 @@ impl Recording {
             summary: summary(directory)?,
             directory: directory.to_owned(),
             events,
+            progress: ProgressBar::hidden(),
         })
+    }
+
+    /// Has it show how much of it has been read, while it is read.
+    #[must_use]
+    pub fn shown_on(mut self, progress: ProgressBar) -> Self {
+        self.progress = progress;
+        self
     }
 
     /// Hands each write to `each`, in the recording's order, while the next ones are parsed beside it. Memory does not grow
@@ -78,8 +89,11 @@ impl Recording {
         mut each: impl FnMut(&RecordedWrite) -> Result<(), ReportError>,
     ) -> Result<Unread, ReportError> {
         let file = File::open(&self.events).map_err(ReportError::read(&self.events))?;
+        let size = file.metadata().map(|about| about.len());
+        self.progress.set_length(size.unwrap_or(0));
+        let file = self.progress.wrap_read(file);
         let (sender, receiver) = mpsc::sync_channel(WAITING);
-        thread::scope(|scope| {
+        let read = thread::scope(|scope| {
             let parser = scope.spawn(move || parse(file, &sender));
             let outcome = receiver.iter().flatten().try_for_each(|write| each(&write));
             // The parser stops when nobody listens.
@@ -89,11 +103,13 @@ impl Recording {
                 .unwrap_or_else(|_| Err(io::Error::other("the thread that reads it has panicked")));
             outcome?;
             parsed.map_err(ReportError::read(&self.events))
-        })
+        });
+        self.progress.finish_and_clear();
+        read
     }
 }
 
-fn parse(file: File, to: &mpsc::SyncSender<Vec<RecordedWrite>>) -> io::Result<Unread> {
+fn parse(file: impl Read, to: &mpsc::SyncSender<Vec<RecordedWrite>>) -> io::Result<Unread> {
     let mut lines = Lines::new(BufReader::with_capacity(1 << 16, file));
     let mut batch = Vec::with_capacity(BATCH);
     while let Some(write) = lines.next_write()? {

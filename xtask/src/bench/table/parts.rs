@@ -70,6 +70,20 @@ pub fn throughput(figures: &Figures) -> Table {
     table
 }
 
+pub fn million(figures: &Figures) -> Table {
+    let mut table = new(&["", ""]);
+    for (label, name, unit) in [
+        ("slow writes", "writes", ""),
+        ("lost", "lost_percent", "%"),
+        ("events.jsonl", "gigabytes", "GB"),
+        ("all reports", "report_seconds", "s"),
+        ("memory of that", "report_memory_mib", "MiB"),
+    ] {
+        table.add_row([label, &cell(figures, name, unit)]);
+    }
+    table
+}
+
 pub fn attach(all: &[Attached]) -> Table {
     let mut table = new(&[
         "processes",
