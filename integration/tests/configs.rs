@@ -71,6 +71,21 @@ fn grafana_finds_the_backends_and_each_link_has_an_end() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn grafana_is_told_of_a_directory_that_the_dashboard_can_be_put_into() -> Result<()> {
+    let provisioned = yaml("grafana/dashboards.yaml")?;
+    assert_eq!(provisioned["apiVersion"], 1);
+    let providers = provisioned["providers"].as_array().context("providers")?;
+    assert_eq!(providers.len(), 1);
+    assert_eq!(providers[0]["type"], "file");
+    let path = providers[0]["options"]["path"].as_str();
+    assert!(path.is_some_and(|path| path.starts_with('/')), "{path:?}");
+    let dashboard: Value = serde_json::from_str(&text("grafana/slow-map-writes.json")?)?;
+    // Of a file that has no identity of its own, Grafana makes another dashboard each time.
+    assert!(dashboard["uid"].is_string() && dashboard["title"].is_string());
+    Ok(())
+}
+
 /// Those that something refers to, at any depth.
 fn uids(value: &Value, found: &mut BTreeSet<String>) {
     match value {
