@@ -41,47 +41,53 @@ pub fn ring(rates: &[Rate]) -> Table {
     table
 }
 
-pub fn export(figures: &Figures) -> Table {
+/// A line for each: what it is called, the figure, its unit.
+fn list(figures: &Figures, lines: &[(&str, &str, &str)]) -> Table {
     let mut table = new(&["", ""]);
-    for (label, name, unit) in [
-        ("P50", "event_to_sink_p50_ms", "ms"),
-        ("P99", "event_to_sink_p99_ms", "ms"),
-        ("spans received", "spans_per_second", "a second"),
-        ("agent's CPU", "agent_cpu_percent", "% of a core"),
-        ("agent's memory", "agent_memory_mib", "MiB"),
-    ] {
-        table.add_row([label, &cell(figures, name, unit)]);
+    for (label, name, unit) in lines {
+        table.add_row([*label, &cell(figures, name, unit)]);
     }
     table
+}
+
+pub fn export(figures: &Figures) -> Table {
+    list(
+        figures,
+        &[
+            ("P50", "event_to_sink_p50_ms", "ms"),
+            ("P99", "event_to_sink_p99_ms", "ms"),
+            ("spans received", "spans_per_second", "a second"),
+            ("agent's CPU", "agent_cpu_percent", "% of a core"),
+            ("agent's memory", "agent_memory_mib", "MiB"),
+        ],
+    )
 }
 
 pub fn throughput(figures: &Figures) -> Table {
-    let mut table = new(&["", ""]);
-    for (label, name, unit) in [
-        ("found", "found_per_second", "a second"),
-        ("taken by the Collector", "taken_per_second", "a second"),
-        ("found and not delivered", "not_delivered_percent", "%"),
-        ("lost before", "lost_before_percent", "%"),
-        ("agent's CPU", "agent_cpu_percent", "% of a core"),
-        ("agent's memory", "agent_memory_mib", "MiB"),
-    ] {
-        table.add_row([label, &cell(figures, name, unit)]);
-    }
-    table
+    list(
+        figures,
+        &[
+            ("found", "found_per_second", "a second"),
+            ("taken by the Collector", "taken_per_second", "a second"),
+            ("found and not delivered", "not_delivered_percent", "%"),
+            ("lost before", "lost_before_percent", "%"),
+            ("agent's CPU", "agent_cpu_percent", "% of a core"),
+            ("agent's memory", "agent_memory_mib", "MiB"),
+        ],
+    )
 }
 
 pub fn million(figures: &Figures) -> Table {
-    let mut table = new(&["", ""]);
-    for (label, name, unit) in [
-        ("slow writes", "writes", ""),
-        ("lost", "lost_percent", "%"),
-        ("events.jsonl", "gigabytes", "GB"),
-        ("all reports", "report_seconds", "s"),
-        ("memory of that", "report_memory_mib", "MiB"),
-    ] {
-        table.add_row([label, &cell(figures, name, unit)]);
-    }
-    table
+    list(
+        figures,
+        &[
+            ("slow writes", "writes", ""),
+            ("lost", "lost_percent", "%"),
+            ("events.jsonl", "gigabytes", "GB"),
+            ("all reports", "report_seconds", "s"),
+            ("memory of that", "report_memory_mib", "MiB"),
+        ],
+    )
 }
 
 pub fn attach(all: &[Attached]) -> Table {
