@@ -157,6 +157,8 @@ fn on_small_disk(disk: &Path, pid: u32, [endpoint, scrapes]: [u16; 2]) -> Result
         ("SLOWMAP_QUEUE_DIRECTORY", &disk.display().to_string()),
         ("SLOWMAP_PROMETHEUS_LISTEN", &scrapes.to_string()),
         ("OTEL_METRICS_EXPORTER", "none"),
+        // They are larger, and would leave the spans no room on a day when they are first.
+        ("OTEL_LOGS_EXPORTER", "none"),
         // A batch is on disk as a whole, or not.
         ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "8"),
     ];
