@@ -19,7 +19,7 @@ use crate::{
     export::files::{Measured, Recording, RecordingError},
     failure::Failure,
     model::{process::Pid, summary::SkippedProcess},
-    report::{Asked, terminal},
+    report::Asked,
 };
 
 /// How long a program that was started for the recording gets to end after SIGTERM.
@@ -200,14 +200,14 @@ impl Recorder {
             probes: session.probe_use(),
             writes: session.writes(),
         };
-        let summary = self.recording.finish(measured).map_err(recording_failure)?;
+        self.recording.finish(measured).map_err(recording_failure)?;
         let asked = Asked {
             trace_url: self.options.trace_url,
             comparison: None,
         };
-        report::write(&self.options.output, &asked)?;
+        let told = report::write(&self.options.output, &asked)?;
         if std::io::stderr().is_terminal() {
-            eprintln!("{}", terminal::summary(&summary, &self.options.output));
+            eprintln!("{told}");
         }
         Ok(())
     }
