@@ -6,9 +6,11 @@ mod interval;
 
 use std::collections::BTreeMap;
 
+use slowmap_abi::bucket_start;
+
 use crate::model::{
     histogram::Histogram,
-    writes::{WriteLatency, WriterSummary},
+    writes::{WriteBucket, WriteLatency, WriterSummary},
 };
 
 /// Slices are dealt out to so many groups, which are what is resampled: memory does not grow with time.
@@ -80,6 +82,20 @@ impl Distribution {
     /// given.
     pub fn latency(&self, sample: Option<Sample>) -> Option<WriteLatency> {
         self.latency_of(&merged(self.writers.values()), sample)
+    }
+
+    /// The same writes, by how long they took.
+    pub fn histogram(&self) -> Vec<WriteBucket> {
+        let mut all = Histogram::default();
+        let groups = self.writers.values().flatten();
+        groups.for_each(|group| all.add(group));
+        let micros = |bucket| bucket_start(bucket) as f64 / 1_000.0;
+        let bucket = |(bucket, count)| WriteBucket {
+            from: micros(bucket),
+            until: micros(bucket + 1),
+            count,
+        };
+        all.buckets().map(bucket).collect()
     }
 
     /// Those with the most writes first.

@@ -128,3 +128,18 @@ fn an_interval_is_as_much_wider_as_the_correction_is_uncertain() {
     assert_eq!(interval(20).p50, [0.044, 0.088]);
     assert_eq!(interval(100).p50, [0.0, 0.168]);
 }
+
+#[test]
+fn the_histogram_has_every_write_in_a_bucket_that_is_no_wider_than_a_sixteenth() {
+    let mut distribution = Distribution::default();
+    assert_eq!(distribution.histogram(), []);
+    distribution.add_slice([(writer("a", 1), of([50, 50, 9_000]))]);
+    distribution.add_slice([(writer("b", 1), of([50, 1_000_000]))]);
+    let histogram = distribution.histogram();
+    let counts: Vec<u64> = histogram.iter().map(|bucket| bucket.count).collect();
+    assert_eq!(counts, [3, 1, 1]);
+    for (bucket, micros) in histogram.iter().zip([0.05, 9.0, 1_000.0]) {
+        assert!((bucket.from..bucket.until).contains(&micros), "{bucket:?}");
+        assert!(bucket.until - bucket.from <= bucket.from / 16.0 + 1e-9);
+    }
+}

@@ -22,6 +22,9 @@ pub struct Writes {
     pub correction: Option<Correction>,
     /// `None`: there was no write.
     pub latency: Option<WriteLatency>,
+    /// The measured writes by how long they took; where none were, there is no bucket.
+    #[serde(default)]
+    pub histogram: Vec<WriteBucket>,
     pub by_function: Vec<WriterSummary>,
     pub by_caller: Vec<WriterSummary>,
     /// Writes that are in no row of `by_caller`, for there were too many callers.
@@ -66,6 +69,16 @@ pub struct WriteLatency {
     pub max: f64,
     /// `None`: all writes were measured, or in too few slices.
     pub interval: Option<WriteInterval>,
+}
+
+/// Writes that took so many microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct WriteBucket {
+    /// In the bucket.
+    pub from: f64,
+    /// In the next one; a sixteenth more at most.
+    pub until: f64,
+    pub count: u64,
 }
 
 /// Where the values of all writes lie with this confidence: a bootstrap over slices of time, to whole buckets, with the

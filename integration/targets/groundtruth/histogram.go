@@ -37,8 +37,12 @@ type Distribution struct {
 	Count     uint64  `json:"count"`
 	TotalNano float64 `json:"total_nano"`
 	P50Nano   float64 `json:"p50_nano"`
+	P90Nano   float64 `json:"p90_nano"`
 	P99Nano   float64 `json:"p99_nano"`
 	P999Nano  float64 `json:"p999_nano"`
+	MaxNano   float64 `json:"max_nano"`
+	// Laps of less than 10 us, of 10 to 20 us, and so on; those of 200 us and more are the last.
+	ByTenMicros [21]uint64 `json:"by_ten_micros"`
 }
 
 // Below is the distribution of the laps that were shorter than so many nanoseconds; nil where there were none.
@@ -51,13 +55,19 @@ func (h *Histogram) Below(nano int64) *Distribution {
 	result := Distribution{}
 	for index, count := range counts {
 		result.Count += count
-		result.TotalNano += float64(count) * middle(index) * scale
+		nano := middle(index) * scale
+		result.TotalNano += float64(count) * nano
+		if count > 0 {
+			result.MaxNano = nano
+			result.ByTenMicros[min(int(nano/10_000), len(result.ByTenMicros)-1)] += count
+		}
 	}
 	if result.Count == 0 {
 		return nil
 	}
 	quantile := func(q float64) float64 { return quantile(counts, uint64(q*float64(result.Count))) * scale }
-	result.P50Nano, result.P99Nano, result.P999Nano = quantile(0.5), quantile(0.99), quantile(0.999)
+	result.P50Nano, result.P90Nano = quantile(0.5), quantile(0.9)
+	result.P99Nano, result.P999Nano = quantile(0.99), quantile(0.999)
 	return &result
 }
 

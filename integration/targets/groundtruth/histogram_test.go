@@ -42,7 +42,13 @@ func TestOnlyLapsBelowTheLimitCount(t *testing.T) {
 	if below := laps.Below(1_000); below.Count != 3 || below.TotalNano < 580 || below.TotalNano > 620 {
 		t.Errorf("%+v", below)
 	}
-	if all := laps.Below(math.MaxInt64); all.Count != 5 {
+	if all := laps.Below(math.MaxInt64); all.Count != 5 || all.ByTenMicros[0] != 5 {
+		t.Errorf("%+v", all)
+	}
+	laps.Add(Lap{cycles: int64(15_000 / scale)})
+	laps.Add(Lap{cycles: int64(3_000_000 / scale)})
+	all := laps.Below(math.MaxInt64)
+	if all.ByTenMicros[1] != 1 || all.ByTenMicros[20] != 1 || math.Abs(all.MaxNano/3_000_000-1) > 0.01 {
 		t.Errorf("%+v", all)
 	}
 	if none := laps.Below(10); none != nil {

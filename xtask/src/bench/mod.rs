@@ -10,6 +10,7 @@ mod correlation;
 mod export;
 mod figure;
 mod hits;
+mod latency;
 mod million;
 mod misses;
 mod programs;
@@ -29,6 +30,7 @@ use clap::ValueEnum;
 use integration::{go::Toolchain, slowmap, sources};
 
 use crate::{interrupt, machine};
+pub use report::Machine;
 use report::Report;
 
 /// How long a program may take to start, to attach and to end.
@@ -74,6 +76,8 @@ enum Part {
     Throughput,
     /// A million slow writes: whether `record` keeps up, and how long their reports take
     Million,
+    /// How long all writes take at a low and a high load, by mode `sampled` and by the service's own clock
+    Latency,
     /// How long attaching and detaching take
     Attach,
     /// The same torture under bpftrace, where it is installed
@@ -143,7 +147,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 /// Before the clock runs, for what is to be measured.
 fn build_targets(arguments: &Arguments) -> Result<()> {
     run::executable(SWISS)?;
-    if arguments.wants(Part::ServiceHmap) || arguments.wants(Part::TortureHmap) {
+    let hmap = [Part::ServiceHmap, Part::TortureHmap, Part::Latency];
+    if hmap.into_iter().any(|part| arguments.wants(part)) {
         run::executable(HMAP)?;
     }
     if arguments.correlation {
@@ -183,9 +188,13 @@ fn measure(arguments: &Arguments, report: &mut Report) -> Result<()> {
     if arguments.wants(Part::Throughput) {
         report.throughput = Some(throughput::measure(scale)?);
     }
-    // Takes minutes.
-    if arguments.wants(Part::Million) && !arguments.quick {
+    // What takes minutes is no part of --quick unless it is asked for.
+    let lasting = !arguments.quick || !arguments.only.is_empty();
+    if arguments.wants(Part::Million) && lasting {
         report.million = Some(million::measure(scale)?);
+    }
+    if arguments.wants(Part::Latency) && lasting {
+        report.latency = latency::measure(scale)?;
     }
     if arguments.wants(Part::Attach) {
         report.attach = attach::measure(scale)?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     Scale, attach::Attached, bpftrace::Comparison, case::Case, correlation::Correlation,
-    figure::Figures, ring::Rate,
+    figure::Figures, latency::Latency, ring::Rate,
 };
 
 /// What was not measured is absent.
@@ -30,6 +30,8 @@ pub struct Report {
     pub million: Option<Figures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub correlation: Option<Correlation>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub latency: Vec<Latency>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attach: Vec<Attached>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,6 +59,7 @@ impl Report {
             throughput: None,
             million: None,
             correlation: None,
+            latency: Vec::new(),
             attach: Vec::new(),
             bpftrace: None,
         })
@@ -73,7 +76,7 @@ impl Report {
 }
 
 impl Machine {
-    fn this() -> Result<Self> {
+    pub fn this() -> Result<Self> {
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
         let cpuinfo = fs::read_to_string("/proc/cpuinfo")?;
         let model = cpuinfo.lines().find(|line| line.starts_with("model name"));

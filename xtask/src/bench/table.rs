@@ -4,10 +4,12 @@ use comfy_table::{Table, presets::ASCII_MARKDOWN};
 
 use super::{
     figure::{Figure, Figures},
+    latency::Latency,
     report::Report,
 };
 
 mod details;
+mod latency;
 mod loads;
 mod parts;
 
@@ -54,6 +56,9 @@ pub fn render(report: &Report) -> String {
             &parts::correlation_cost(&correlation.cost),
         );
     }
+    if !report.latency.is_empty() {
+        text += &all_writes(&report.latency);
+    }
     if !report.attach.is_empty() {
         text += &section("Attaching and detaching", &parts::attach(&report.attach));
     }
@@ -64,6 +69,18 @@ pub fn render(report: &Report) -> String {
         }
     }
     text
+}
+
+fn all_writes(latencies: &[Latency]) -> String {
+    let quantiles = section(
+        "How long all writes take (brackets: 95 % confidence)",
+        &latency::quantiles(latencies),
+    );
+    let buckets = section(
+        "How many of a million writes took so long",
+        &latency::buckets(latencies),
+    );
+    quantiles + &buckets
 }
 
 fn headline(report: &Report) -> String {

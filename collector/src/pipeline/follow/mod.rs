@@ -213,6 +213,7 @@ impl Follower {
             slices: self.distribution.slices(),
             correction,
             latency,
+            histogram: self.distribution.histogram(),
             by_function: self.distribution.by_function(sampled),
             by_caller: self.distribution.by_caller(sampled),
             callers_not_told_apart: counts.writers_full,
