@@ -6,6 +6,7 @@ pub mod agreement;
 pub mod beside;
 pub mod cache;
 pub mod cargo;
+pub mod case;
 pub mod collector;
 pub mod cpu_limit;
 pub mod debian;

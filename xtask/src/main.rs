@@ -1,6 +1,7 @@
 //! `cargo xtask`: what is done with the project beside building it.
 
 mod bench;
+mod case;
 mod demo;
 mod ebpf;
 mod image;
@@ -31,6 +32,8 @@ enum Task {
     Test,
     /// Measures what slowmap finds and what it costs
     Bench(bench::Arguments),
+    /// Records services whose P99 spikes, and the same repaired, and writes docs/case.md about them
+    Case,
     /// Compares the tables of what a Go release changes with the DWARF of programs that it builds
     Tables(tables::Arguments),
     /// Makes the container image, without a container engine
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Test => test::run(),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Case => case::run(),
         Task::Tables(arguments) => tables::run(&arguments),
         Task::Image(arguments) => image::run(&arguments),
         Task::Vm(arguments) => vm::run(&arguments),

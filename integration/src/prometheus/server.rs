@@ -5,7 +5,7 @@ use std::{
     path::Path,
     process::Command,
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use anyhow::{Context, Result, bail, ensure};
@@ -92,6 +92,33 @@ impl Prometheus {
         let answer = self.get("query", &[("query", expression)])?;
         let result = answer["result"].as_array().cloned().unwrap_or_default();
         result.iter().map(series).collect()
+    }
+
+    /// Times (in seconds since 1970) and values of an expression that is one series.
+    pub fn range(
+        &self,
+        expression: &str,
+        from: SystemTime,
+        until: SystemTime,
+        step: Duration,
+    ) -> Result<Vec<(f64, f64)>> {
+        let seconds = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH);
+        let [start, end, step] = [seconds(from)?, seconds(until)?, step]
+            .map(|duration| duration.as_secs_f64().to_string());
+        let query = [
+            ("query", expression),
+            ("start", &start),
+            ("end", &end),
+            ("step", &step),
+        ];
+        let answer = self.get("query_range", &query)?;
+        let values = answer["result"][0]["values"].as_array().cloned();
+        let values = values.unwrap_or_default().into_iter();
+        let sample = |value: Value| -> Result<(f64, f64)> {
+            let (time, value): (f64, String) = serde_json::from_value(value)?;
+            Ok((time, value.parse()?))
+        };
+        values.map(sample).collect()
     }
 
     /// The exemplars of series that a selector names, in the last hour.
