@@ -39,7 +39,7 @@ struct Fence {
     within: &'static [&'static str],
 }
 
-const LIBRARIES: [Fence; 10] = [
+const LIBRARIES: [Fence; 12] = [
     Fence {
         fenced: &["aya", "aya_obj"],
         within: &["attach", "receive"],
@@ -78,8 +78,16 @@ const LIBRARIES: [Fence; 10] = [
         within: &["export", "query"],
     },
     Fence {
-        fenced: &["parquet", "csv", "inferno", "statrs"],
+        fenced: &["parquet", "inferno", "statrs"],
         within: &["report"],
+    },
+    Fence {
+        fenced: &["csv"],
+        within: &["query", "report"],
+    },
+    Fence {
+        fenced: &["chrono"],
+        within: &["query"],
     },
     Fence {
         fenced: &["prost", "flate2"],

@@ -56,11 +56,6 @@ fn wrong_usage_is_exit_code_2_and_a_line_that_names_what_is_wrong() {
         // Not on a terminal here.
         (&["top"][..], "top needs a terminal"),
         (&["top", "--all", "--pid", "1"][..], "--all"),
-        (&["correlate", "out"][..], "--prometheus"),
-        (
-            &["correlate", "out", "--query", "a", "--prometheus", "a:9090"][..],
-            "http://localhost:9090",
-        ),
         (&["record", "--all"][..], "--output"),
         (&["record", "--output", "out"][..], "--pid"),
         (
@@ -109,6 +104,30 @@ fn wrong_usage_is_exit_code_2_and_a_line_that_names_what_is_wrong() {
         (&["report"][..], "DIR"),
     ] {
         let line = refusal(&slowmap(arguments), 2);
+        assert!(line.contains(names), "{arguments:?}: {line}");
+    }
+}
+
+#[test]
+fn a_series_is_prometheus_or_a_file_and_what_is_neither_is_exit_code_2() {
+    let prometheus = ["--prometheus", "http://localhost:9090"];
+    for (more, names) in [
+        (&[][..], "--csv <FILE>"),
+        (&["--query", "a"][..], "--prometheus"),
+        (&prometheus[..], "--query"),
+        (
+            &["--csv", "a", "--prometheus", "http://a", "--query", "b"][..],
+            "--csv",
+        ),
+        (&["--csv", "a", "--query", "b"][..], "--query"),
+        (&["--csv", "a", "--step", "1s"][..], "--step"),
+        (
+            &["--query", "a", "--prometheus", "a:9090"][..],
+            prometheus[1],
+        ),
+    ] {
+        let arguments = [&["correlate", "out"][..], more].concat();
+        let line = refusal(&slowmap(&arguments), 2);
         assert!(line.contains(names), "{arguments:?}: {line}");
     }
 }

@@ -213,20 +213,31 @@ pub struct ReportArguments {
 
 /// Explains a service's P99 spikes by the recording, or says that it does not.
 ///
-/// Asks Prometheus for the query over the recording's time, finds the spikes, and says for each what part of its height slow
-/// map writes make up, and whose. The last line says how many are explained, and how many would be by chance.
+/// Asks Prometheus for the query over the recording's time, or reads a file; finds the spikes, and says for each what part of
+/// its height slow map writes make up, and whose. The last line says how many are explained, and how many would be by chance.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    group(clap::ArgGroup::new("series").required(true).multiple(false)),
+    after_help = "\
 Examples:
   slowmap correlate --prometheus http://localhost:9090 --query \\
-    'histogram_quantile(0.99, sum by (le) (rate(http_server_request_duration_seconds_bucket{job=\"shop\"}[30s])))' out")]
+    'histogram_quantile(0.99, sum by (le) (rate(http_server_request_duration_seconds_bucket{job=\"shop\"}[30s])))' out
+  slowmap correlate --csv p99.csv --unit ms out")]
 pub struct CorrelateArguments {
     /// The server, e.g. http://localhost:9090
-    #[arg(long, value_name = "URL")]
-    pub prometheus: ServerUrl,
+    #[arg(long, value_name = "URL", group = "series", requires = "query")]
+    pub prometheus: Option<ServerUrl>,
     /// A PromQL expression that is one series: a quantile of the service's request durations
-    #[arg(long, value_name = "Q")]
-    pub query: String,
+    #[arg(
+        long,
+        value_name = "Q",
+        requires = "prometheus",
+        conflicts_with = "csv"
+    )]
+    pub query: Option<String>,
+    /// A file with the series instead: lines of a time (RFC 3339 or Unix seconds), a comma and a value
+    #[arg(long, value_name = "FILE", group = "series")]
+    pub csv: Option<PathBuf>,
     /// The directory that `slowmap record --output` wrote
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
@@ -240,9 +251,9 @@ pub struct CorrelateArguments {
     #[arg(long, value_name = "DURATION")]
     pub above: Option<Threshold>,
     /// Time between the samples that are asked for [default: 100ms, or 10,000 samples]
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", conflicts_with = "csv")]
     pub step: Option<SeriesInterval>,
-    /// How often the service is scraped [default: as Prometheus says, or 1m]
+    /// How often the service is scraped [default: as Prometheus says, or 1m; with --csv the samples' median distance]
     #[arg(long, value_name = "DURATION")]
     pub scrape_interval: Option<SeriesInterval>,
     /// By how much times may be off, to both sides [default: 500ms]

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     config::{
-        CorrelateOptions, Environment,
+        CorrelateOptions, Environment, SeriesSource,
         value::{LogFormat, Tolerance},
     },
     explain,
@@ -24,7 +24,7 @@ pub async fn correlate(
 ) -> Result<(), Failure> {
     start_logging(log_format, environment)?;
     let format = arguments.output.format;
-    let told = pipeline::correlate(&CorrelateOptions::from(arguments)).await?;
+    let told = pipeline::correlate(&options(arguments)?).await?;
     let text = match format {
         Format::Text => explain::text(&told),
         Format::Json => {
@@ -35,20 +35,30 @@ pub async fn correlate(
     answer::write(&text)
 }
 
-impl From<CorrelateArguments> for CorrelateOptions {
-    fn from(arguments: CorrelateArguments) -> Self {
-        Self {
-            directory: arguments.directory,
-            prometheus: arguments.prometheus,
-            query: arguments.query,
-            service: arguments.service,
-            unit: arguments.unit,
-            above: arguments.above,
+fn options(arguments: CorrelateArguments) -> Result<CorrelateOptions, Failure> {
+    let series = match (arguments.csv, arguments.prometheus, arguments.query) {
+        (Some(file), ..) => SeriesSource::Csv(file),
+        (None, Some(server), Some(query)) => SeriesSource::Prometheus {
+            server,
+            query,
             step: arguments.step,
-            scrape_interval: arguments.scrape_interval,
-            window: arguments
-                .window
-                .unwrap_or(const { Tolerance::from_micros(500_000) }),
+        },
+        // clap lets none of these through.
+        _ => {
+            return Err(Failure::Usage(
+                "no series given; allowed: --csv, or --prometheus and --query".into(),
+            ));
         }
-    }
+    };
+    Ok(CorrelateOptions {
+        directory: arguments.directory,
+        series,
+        service: arguments.service,
+        unit: arguments.unit,
+        above: arguments.above,
+        scrape_interval: arguments.scrape_interval,
+        window: arguments
+            .window
+            .unwrap_or(const { Tolerance::from_micros(500_000) }),
+    })
 }

@@ -35,7 +35,9 @@ pub use self::{
     environment::Environment,
     error::ConfigError,
     layer::Layer,
-    record::{CorrelateOptions, RecordOptions, RecordTargets, ReportOptions, TopOptions},
+    record::{
+        CorrelateOptions, RecordOptions, RecordTargets, ReportOptions, SeriesSource, TopOptions,
+    },
 };
 use crate::{
     export::otlp::{

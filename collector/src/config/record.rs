@@ -89,18 +89,27 @@ impl TopOptions {
     }
 }
 
+/// Where a series is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SeriesSource {
+    Prometheus {
+        server: ServerUrl,
+        query: String,
+        step: Option<SeriesInterval>,
+    },
+    Csv(PathBuf),
+}
+
 /// What `slowmap correlate` goes by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CorrelateOptions {
     pub directory: PathBuf,
-    pub prometheus: ServerUrl,
-    pub query: String,
+    pub series: SeriesSource,
     /// Which of the recording's services; `None`: that which the series' labels name.
     pub service: Option<String>,
     pub unit: Unit,
     /// Where spikes begin; `None`: the series says.
     pub above: Option<Threshold>,
-    pub step: Option<SeriesInterval>,
     pub scrape_interval: Option<SeriesInterval>,
     pub window: Tolerance,
 }

@@ -12,6 +12,6 @@ mod writes;
 pub use self::{
     spikes::Unit,
     text::text,
-    verdict::{Explanation, Gap, Known, Unexplainable, explain},
+    verdict::{Asked, Clock, Explanation, Gap, Known, Unexplainable, explain},
     writes::SlowWrites,
 };

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use super::verdict::{Explanation, Spike, Verdict, Writer};
+use super::verdict::{Asked, Explanation, Spike, Verdict, Writer};
 use crate::model::{
     text::printable,
     units::{Digits, Nanos},
@@ -30,9 +30,18 @@ fn write(out: &mut impl Write, told: &Explanation) -> fmt::Result {
 }
 
 fn write_sources(out: &mut impl Write, told: &Explanation) -> fmt::Result {
-    let (query, service) = (printable(&told.query), printable(&told.service));
-    writeln!(out, "query       {query}")?;
-    writeln!(out, "series      {}, {} samples", told.series, told.samples)?;
+    let (samples, service) = (told.samples, printable(&told.service));
+    match &told.asked {
+        Asked::Query(query) => {
+            writeln!(out, "query       {}", printable(query))?;
+            writeln!(out, "series      {}, {samples} samples", told.series)?;
+        }
+        Asked::Csv(file) => writeln!(
+            out,
+            "file        {}, {samples} samples in the recording's time",
+            printable(file)
+        )?,
+    }
     let recorded = told
         .recorded_until_unix_nano
         .abs_diff(told.recorded_from_unix_nano);
@@ -42,7 +51,12 @@ fn write_sources(out: &mut impl Write, told: &Explanation) -> fmt::Result {
         "recording   {from}, {} long, {slow} slow writes of {service}",
         Nanos(recorded)
     )?;
-    let (ahead, uncertain) = (told.clock_ahead_nano, told.clock_uncertainty_nano);
+    let Some((ahead, uncertain)) = told.clock_ahead_nano.zip(told.clock_uncertainty_nano) else {
+        return writeln!(
+            out,
+            "clock       not compared: the file's times are taken for those of the recording's machine"
+        );
+    };
     let side = if ahead < 0 { "behind" } else { "ahead of" };
     writeln!(
         out,
@@ -60,21 +74,28 @@ fn write_resolution(out: &mut impl Write, told: &Explanation) -> fmt::Result {
         told.tolerance_nano,
     ]
     .map(i64::unsigned_abs);
-    let assumed = if told.scrape_interval_known {
-        ""
-    } else {
-        ", assumed: the server does not tell; set --scrape-interval"
-    };
-    writeln!(
+    let (samples, reach) = (Nanos(step), Nanos(lookback.saturating_add(scrape)));
+    let (lookback, scrape, tolerance) = (Nanos(lookback), Nanos(scrape), Nanos(tolerance));
+    write!(
         out,
-        "resolution  a sample every {}; each tells of the {} before it (the query's range {}, scrape interval {}{assumed}), \
-         give or take {}",
-        Nanos(step),
-        Nanos(lookback.saturating_add(scrape)),
-        Nanos(lookback),
-        Nanos(scrape),
-        Nanos(tolerance)
+        "resolution  a sample every {samples}; each tells of the {reach} before it"
     )?;
+    match (&told.asked, told.scrape_interval_known) {
+        (Asked::Query(_), true) => write!(
+            out,
+            " (the query's range {lookback}, scrape interval {scrape})"
+        ),
+        (Asked::Query(_), false) => write!(
+            out,
+            " (the query's range {lookback}, scrape interval {scrape}, assumed: the server does not tell; set \
+             --scrape-interval)"
+        ),
+        (Asked::Csv(_), true) => Ok(()),
+        (Asked::Csv(_), false) => {
+            write!(out, ", assumed; set --scrape-interval if it tells of more")
+        }
+    }?;
+    writeln!(out, ", give or take {tolerance}")?;
     let limit = told.limit;
     writeln!(
         out,
@@ -211,7 +232,7 @@ fn time(nanos: i64) -> String {
 mod tests {
     use super::{
         super::{
-            verdict::tests::{known, recorded, series},
+            verdict::tests::{clock, known, recorded, series},
             writes::SlowWrites,
         },
         *,
@@ -219,12 +240,8 @@ mod tests {
     use crate::explain::{Gap, Known, explain};
 
     fn told(at: &[f64]) -> String {
-        let mut writes = SlowWrites::default();
-        for &at in at {
-            writes.add(&recorded("shop", at, 80_000_000));
-        }
         let known = Known {
-            ahead_nano: -2_000_000,
+            clock: clock(-2_000_000),
             lost: 3,
             not_always_watched: vec![Gap {
                 pid: 7,
@@ -233,6 +250,14 @@ mod tests {
             }],
             ..known()
         };
+        told_by(at, known)
+    }
+
+    fn told_by(at: &[f64], known: Known) -> String {
+        let mut writes = SlowWrites::default();
+        for &at in at {
+            writes.add(&recorded("shop", at, 80_000_000));
+        }
         text(&explain(&series(&[1_020, 1_050, 1_100], 0), writes, known).unwrap())
     }
 
@@ -255,6 +280,28 @@ map[string]int; 1 slow writes in all; so in 3.11 % of the time by chance
         assert!(lines[10].contains("growth was watched in 7 for 25 % of the time"));
         let verdict = "2 of 3 spikes are explained by map writes; chance would explain 0.0";
         assert!(lines[11].starts_with(verdict), "{text}");
+    }
+
+    #[test]
+    fn of_a_file_neither_a_query_nor_a_clock_that_was_asked_is_told() {
+        let known = Known {
+            asked: Asked::Csv("p99\u{1b}.csv".into()),
+            clock: None,
+            lookback: std::time::Duration::ZERO,
+            scrape_interval_known: false,
+            ..known()
+        };
+        let text = told_by(&[1_019.5], known);
+        let lines: Vec<&str> = text.lines().collect();
+        let (file, clock) = (lines[0], lines[2]);
+        assert_eq!(
+            file,
+            r"file        p99\u{1b}.csv, 201 samples in the recording's time"
+        );
+        assert!(clock.starts_with("clock       not compared"), "{clock}");
+        let resolution = "resolution  a sample every 1 s; each tells of the 1 s before it, assumed; set --scrape-interval if \
+                          it tells of more, give or take 500 ms";
+        assert_eq!(lines[3], resolution);
     }
 
     #[test]

@@ -18,10 +18,26 @@ const LEVEL: f64 = 0.05;
 /// Trace ids that are told of a spike.
 const TRACES: usize = 5;
 
+/// What the series was asked for by: a PromQL expression, or a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Asked {
+    Query(String),
+    Csv(String),
+}
+
+/// How the clock of who wrote the series stands to the recording's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clock {
+    /// Negative: it is behind.
+    pub ahead_nano: i64,
+    pub uncertainty_nano: i64,
+}
+
 /// What is known besides the series and the writes. Times on the recording's clock.
 #[derive(Debug, Clone)]
 pub struct Known {
-    pub query: String,
+    pub asked: Asked,
     pub service: String,
     pub unit: Unit,
     /// When the recording began and ended, in nanoseconds since the Unix epoch.
@@ -29,9 +45,8 @@ pub struct Known {
     pub threshold_nano: Option<u64>,
     pub lost: u64,
     pub not_always_watched: Vec<Gap>,
-    /// How far the server's clock is ahead of the recording's.
-    pub ahead_nano: i64,
-    pub uncertainty_nano: i64,
+    /// `None`: nobody could ask it; it is taken for the recording's.
+    pub clock: Option<Clock>,
     pub step: Duration,
     pub lookback: Duration,
     /// How often the service is scraped; a guess if it is not `scrape_interval_known`.
@@ -57,11 +72,11 @@ pub struct Gap {
 pub enum Unexplainable {
     #[error(
         "the series has {found} samples in the recording's time, and {FEWEST} are needed to know what is usual; choose a \
-         shorter --step, or record for longer"
+         shorter --step, sample more often, or record for longer"
     )]
     TooFew { found: usize },
     #[error(
-        "a sample of this query tells of the {reach} before it, and the recording is no longer than {recorded}; record for \
+        "a sample of this series tells of the {reach} before it, and the recording is no longer than {recorded}; record for \
          longer, or query a shorter range"
     )]
     TooShort { reach: String, recorded: String },
@@ -69,7 +84,8 @@ pub enum Unexplainable {
 
 #[derive(Debug, Serialize)]
 pub struct Explanation {
-    pub query: String,
+    #[serde(flatten)]
+    pub asked: Asked,
     pub service: String,
     pub series: String,
     pub samples: usize,
@@ -79,8 +95,8 @@ pub struct Explanation {
     pub threshold_nano: Option<u64>,
     pub lost: u64,
     pub not_always_watched: Vec<Gap>,
-    pub clock_ahead_nano: i64,
-    pub clock_uncertainty_nano: i64,
+    pub clock_ahead_nano: Option<i64>,
+    pub clock_uncertainty_nano: Option<i64>,
     pub step_nano: i64,
     pub lookback_nano: i64,
     pub scrape_interval_nano: i64,
@@ -157,7 +173,8 @@ pub fn explain(
     let service = known.service.clone();
     let goroutines = writes.of(&service);
     let window = Window::of(&known)?;
-    let points = points(&series.samples, known.unit, known.ahead_nano);
+    let ahead = known.clock.map_or(0, |clock| clock.ahead_nano);
+    let points = points(&series.samples, known.unit, ahead);
     let above = known.above.map(|above| nanos(above).unsigned_abs());
     let limit = limit(&points, above).ok_or(Unexplainable::TooFew {
         found: points.len(),
@@ -186,8 +203,8 @@ pub fn explain(
         threshold_nano: known.threshold_nano,
         lost: known.lost,
         not_always_watched: known.not_always_watched,
-        clock_ahead_nano: known.ahead_nano,
-        clock_uncertainty_nano: known.uncertainty_nano,
+        clock_ahead_nano: known.clock.map(|clock| clock.ahead_nano),
+        clock_uncertainty_nano: known.clock.map(|clock| clock.uncertainty_nano),
         step_nano: nanos(known.step),
         lookback_nano: nanos(known.lookback),
         scrape_interval_nano: nanos(known.scrape_interval),
@@ -199,7 +216,7 @@ pub fn explain(
         verdict: verdict(explained, chance),
         chance,
         spikes,
-        query: known.query,
+        asked: known.asked,
         service,
     })
 }

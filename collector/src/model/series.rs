@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt::{self, Display, Formatter},
+    time::Duration,
 };
 
 use super::{text::printable, time::UnixNanos};
@@ -22,6 +23,29 @@ pub struct Sample {
     pub value: f64,
 }
 
+impl Series {
+    /// From its first sample to its last.
+    pub fn span(&self) -> Option<(UnixNanos, UnixNanos)> {
+        let (first, last) = (self.samples.first()?, self.samples.last()?);
+        Some((first.time, last.time))
+    }
+
+    /// The usual time between samples: the median, since a gap is no interval. `None`: there are not two.
+    pub fn interval(&self) -> Option<Duration> {
+        let pairs = self.samples.windows(2);
+        let mut distances: Vec<u64> = pairs
+            .map(|pair| pair[1].time.0.saturating_sub(pair[0].time.0))
+            .collect();
+        let middle = distances.len() / 2;
+        if distances.is_empty() {
+            return None;
+        }
+        Some(Duration::from_nanos(
+            *distances.select_nth_unstable(middle).1,
+        ))
+    }
+}
+
 /// The labels as PromQL writes them, safe to show.
 impl Display for Series {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -36,6 +60,23 @@ impl Display for Series {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_gap_is_not_the_interval_of_a_series() {
+        let series = |times: &[u64]| {
+            let sample = |&second: &u64| Sample {
+                time: UnixNanos(second * 1_000_000_000),
+                value: 0.0,
+            };
+            Series {
+                labels: BTreeMap::new(),
+                samples: times.iter().map(sample).collect(),
+            }
+        };
+        let interval = series(&[0, 10, 20, 620, 630]).interval();
+        assert_eq!(interval, Some(Duration::from_secs(10)));
+        assert_eq!(series(&[7]).interval(), None);
+    }
 
     #[test]
     fn labels_of_a_hostile_server_move_no_cursor() {

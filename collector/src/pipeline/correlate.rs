@@ -1,14 +1,14 @@
-//! `slowmap correlate`: a recording, held against what Prometheus has of the service.
+//! `slowmap correlate`: a recording, held against what Prometheus or a file has of the service.
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use super::clock;
 use crate::{
-    config::CorrelateOptions,
-    explain::{Explanation, Gap, Known, SlowWrites, Unexplainable, explain},
+    config::{CorrelateOptions, SeriesSource, value::SeriesInterval},
+    explain::{Asked, Clock, Explanation, Gap, Known, SlowWrites, Unexplainable, explain},
     failure::Failure,
     model::{series::Series, summary::Target, text::printable, time::UnixNanos},
-    query::{ClockSkew, Prometheus, QueryError, Span, lookback},
+    query::{self, Prometheus, QueryError, ServerUrl, Span, lookback},
     report::Recording,
 };
 
@@ -22,67 +22,126 @@ const LISTED: usize = 3;
 /// Labels that name a service, as Prometheus, OpenTelemetry and Kubernetes have them.
 const NAMING: [&str; 5] = ["service_name", "service", "job", "app", "container"];
 
+/// A series, and what is known of how it came about.
+#[derive(Debug)]
+struct Sampled {
+    series: Series,
+    asked: Asked,
+    clock: Option<Clock>,
+    step: Duration,
+    lookback: Duration,
+    /// How often the service is scraped, if anybody says so.
+    scrape_interval: Option<Duration>,
+    /// If not.
+    assumed_interval: Duration,
+}
+
 /// Says what the recording explains of the spikes of a series.
 ///
 /// # Errors
-/// There is no recording, no Prometheus or no series, or they do not fit together.
+/// There is no recording, no Prometheus, no file or no series, or they do not fit together.
 pub async fn correlate(options: &CorrelateOptions) -> Result<Explanation, Failure> {
     let recorded = Recorded::read(&options.directory)?;
-    let prometheus = Prometheus::new(options.prometheus.clone())?;
-    let skew = prometheus.clock_skew(clock::wall).await?;
-    let (from, until) = recorded.span;
-    let ahead = |time: i64| UnixNanos(time.saturating_add(skew.ahead_nano).max(0).unsigned_abs());
-    let step = options
-        .step
-        .map_or_else(|| step(recorded.length()), |step| step.get());
-    let span = Span {
-        from: ahead(from),
-        until: ahead(until),
-        step,
+    let sampled = match &options.series {
+        SeriesSource::Prometheus {
+            server,
+            query,
+            step,
+        } => ask(server, query, *step, &recorded).await?,
+        SeriesSource::Csv(file) => read(file, &recorded)?,
     };
-    let series = one(prometheus.range(&options.query, span).await?, span)?;
+    let series = sampled.series;
     let service = recorded.service(options.service.as_deref(), &series)?;
-    let known = known(options, &recorded, service, skew, step);
-    let known = match prometheus.scrape_interval(&series).await {
-        Some(interval) if options.scrape_interval.is_none() => Known {
-            scrape_interval: interval,
-            scrape_interval_known: true,
-            ..known
-        },
-        _ => known,
-    };
-    Ok(explain(&series, recorded.writes, known)?)
-}
-
-fn known(
-    options: &CorrelateOptions,
-    recorded: &Recorded,
-    service: String,
-    skew: ClockSkew,
-    step: Duration,
-) -> Known {
-    let interval = options.scrape_interval.map(|interval| interval.get());
-    Known {
-        query: options.query.clone(),
+    let given = options.scrape_interval.map(|interval| interval.get());
+    let interval = given.or(sampled.scrape_interval);
+    let known = Known {
+        asked: sampled.asked,
         unit: options.unit,
         recorded: recorded.span,
         threshold_nano: recorded.threshold_nano,
         lost: recorded.lost,
         not_always_watched: recorded.gaps(&service),
         service,
-        ahead_nano: skew.ahead_nano,
-        uncertainty_nano: skew.uncertainty_nano,
-        step,
-        lookback: lookback(&options.query),
-        scrape_interval: interval.unwrap_or(ASSUMED_INTERVAL),
+        clock: sampled.clock,
+        step: sampled.step,
+        lookback: sampled.lookback,
+        scrape_interval: interval.unwrap_or(sampled.assumed_interval),
         scrape_interval_known: interval.is_some(),
         tolerance: options.window.get(),
         above: options.above.map(|above| above.get()),
+    };
+    Ok(explain(&series, recorded.writes, known)?)
+}
+
+/// Has Prometheus say what a query amounts to over the recording's time.
+async fn ask(
+    server: &ServerUrl,
+    query: &str,
+    step: Option<SeriesInterval>,
+    recorded: &Recorded,
+) -> Result<Sampled, Failure> {
+    let prometheus = Prometheus::new(server.clone())?;
+    let skew = prometheus.clock_skew(clock::wall).await?;
+    let (from, until) = recorded.span;
+    let ahead = |time: i64| unix_nanos(time.saturating_add(skew.ahead_nano));
+    let step = step.map_or_else(|| shortest_step(recorded.length()), SeriesInterval::get);
+    let span = Span {
+        from: ahead(from),
+        until: ahead(until),
+        step,
+    };
+    let series = one(prometheus.range(query, span).await?, span)?;
+    Ok(Sampled {
+        scrape_interval: prometheus.scrape_interval(&series).await,
+        assumed_interval: ASSUMED_INTERVAL,
+        series,
+        asked: Asked::Query(query.to_owned()),
+        clock: Some(Clock {
+            ahead_nano: skew.ahead_nano,
+            uncertainty_nano: skew.uncertainty_nano,
+        }),
+        step,
+        lookback: lookback(query),
+    })
+}
+
+/// What a file has of the recording's time. Nothing tells how far back a sample of it looks: to the one before it at least.
+fn read(file: &Path, recorded: &Recorded) -> Result<Sampled, Failure> {
+    let mut series = query::read(file)?;
+    let shown_file = printable(&file.display().to_string()).into_owned();
+    let whole = series.span();
+    let (from, until) = (unix_nanos(recorded.span.0), unix_nanos(recorded.span.1));
+    series
+        .samples
+        .retain(|sample| (from..=until).contains(&sample.time));
+    if series.samples.is_empty() {
+        let its = whole.map(|(first, last)| format!("{} to {}", shown(first), shown(last)));
+        return Err(Failure::Other(anyhow::anyhow!(
+            "{shown_file} has no sample in the recording's time ({} to {}); its own are from {}; look whether it is of that \
+             time, and whether its times are in UTC",
+            shown(from),
+            shown(until),
+            its.as_deref().unwrap_or("no time at all")
+        )));
     }
+    let interval = series.interval().unwrap_or_default();
+    Ok(Sampled {
+        series,
+        asked: Asked::Csv(file.display().to_string()),
+        clock: None,
+        step: interval,
+        lookback: Duration::ZERO,
+        scrape_interval: None,
+        assumed_interval: interval,
+    })
+}
+
+fn unix_nanos(time: i64) -> UnixNanos {
+    UnixNanos(time.max(0).unsigned_abs())
 }
 
 /// Fine enough for any scrape interval, as far as Prometheus lets.
-fn step(length: Duration) -> Duration {
+fn shortest_step(length: Duration) -> Duration {
     let millis = (length / SAMPLES).as_millis() + 1;
     Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX)).max(SHORTEST_STEP)
 }
@@ -205,9 +264,12 @@ impl Recorded {
             self.services.get(name).or_else(|| self.services.get(last))
         });
         named.next().cloned().ok_or_else(|| {
+            let unnamed = match series.labels.is_empty() {
+                true => String::new(),
+                false => format!(", and none of them is named by the series {series}"),
+            };
             Failure::Usage(format!(
-                "the recording has several services, and none of them is named by the series {series}; set --service, \
-                 allowed: {}",
+                "the recording has several services{unnamed}; set --service, allowed: {}",
                 self.listed()
             ))
         })

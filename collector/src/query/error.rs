@@ -27,6 +27,14 @@ pub enum QueryError {
     NoMatrix(String),
     #[error("no HTTP client can be made: {0}")]
     Client(String),
+    #[error("{path} cannot be read: {error}; is --csv right?")]
+    Unreadable { path: String, error: String },
+    #[error("{path}, line {line}: {problem}")]
+    Line {
+        path: String,
+        line: usize,
+        problem: String,
+    },
 }
 
 /// What goes wrong below, innermost reason last, on one line.

@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 
 use super::server;
 
-const BEGIN: u64 = 1_700_000_000;
+pub const BEGIN: u64 = 1_700_000_000;
 
 /// Recorded 200 s, with a growth of 80 ms 20.5 s after the beginning.
-fn recording(directory: &Path) -> Result<()> {
+pub fn recording(directory: &Path) -> Result<()> {
     let write = |after: f64, millis: u64| {
         json!({
             "monotonic_nano": 1, "time_unix_nano": BEGIN * 1_000_000_000 + (after * 1e9) as u64,

@@ -13,15 +13,14 @@ pub const SECOND: i64 = 1_000_000_000;
 
 pub fn known() -> Known {
     Known {
-        query: "p99".into(),
+        asked: Asked::Query("p99".into()),
         service: "shop".into(),
         unit: Unit::Seconds,
         recorded: (1_000 * SECOND, 1_200 * SECOND),
         threshold_nano: Some(100_000),
         lost: 0,
         not_always_watched: Vec::new(),
-        ahead_nano: 0,
-        uncertainty_nano: 500_000,
+        clock: clock(0),
         step: Duration::from_secs(1),
         lookback: Duration::from_secs(1),
         scrape_interval: Duration::from_secs(1),
@@ -29,6 +28,14 @@ pub fn known() -> Known {
         tolerance: Duration::from_millis(500),
         above: None,
     }
+}
+
+/// Known to half a millisecond.
+pub fn clock(ahead_nano: i64) -> Option<Clock> {
+    Some(Clock {
+        ahead_nano,
+        uncertainty_nano: 500_000,
+    })
 }
 
 pub fn recorded(service: &str, at: f64, nanos: u64) -> RecordedWrite {
@@ -110,7 +117,7 @@ fn a_clock_that_is_ahead_is_set_back() {
     let writes = [recorded("shop", 1_019.5, 80 * MILLI)];
     let ahead = series(&[1_020], 60);
     let known = |ahead_nano| Known {
-        ahead_nano,
+        clock: clock(ahead_nano),
         ..known()
     };
     assert_eq!(
