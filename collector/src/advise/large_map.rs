@@ -10,7 +10,7 @@ use super::{percentiles::usual_and_most, site::Site};
 use crate::model::{
     advice::{Advice, Confidence},
     cause::Cause,
-    recorded::RecordedWrite,
+    recorded::{ProcessKey, RecordedWrite},
     time::Ktime,
     units::Nanos,
 };
@@ -28,7 +28,7 @@ const BASIS: usize = 3;
 #[derive(Debug, Default)]
 pub struct LargeMaps {
     /// By process as well.
-    sites: HashMap<(u32, Site), Vec<Growth>>,
+    sites: HashMap<(ProcessKey, Site), Vec<Growth>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,7 +57,7 @@ impl LargeMaps {
                 .is_some_and(|slots| slots < entries),
         };
         self.sites
-            .entry((write.pid, site))
+            .entry((write.process(), site))
             .or_default()
             .push(growth);
     }

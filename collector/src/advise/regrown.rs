@@ -10,7 +10,7 @@ use super::{per_request, percentiles::usual_and_most, site::Site};
 use crate::model::{
     advice::{Advice, Confidence},
     cause::Cause,
-    recorded::RecordedWrite,
+    recorded::{ProcessKey, RecordedWrite},
 };
 
 /// Fewer maps are no habit.
@@ -29,7 +29,7 @@ type TraceId = [u8; 16];
 struct Growths {
     largest: u64,
     /// By process and goroutine.
-    growing: HashMap<(u32, Option<u64>), Growing>,
+    growing: HashMap<(ProcessKey, Option<u64>), Growing>,
     /// Maps that are complete.
     grown: Vec<Growing>,
     writes: u64,
@@ -69,7 +69,7 @@ impl Regrown {
         };
         let request = write.context.map(|context| context.trace_id);
         let growths = self.sites.entry(site).or_default();
-        growths.add((write.pid, write.goid), entries, request);
+        growths.add((write.process(), write.goid), entries, request);
         growths.writes += 1;
         growths.nano = growths.nano.saturating_add(write.duration_nano);
     }
@@ -84,7 +84,12 @@ impl Regrown {
 }
 
 impl Growths {
-    fn add(&mut self, goroutine: (u32, Option<u64>), entries: u64, request: Option<TraceId>) {
+    fn add(
+        &mut self,
+        goroutine: (ProcessKey, Option<u64>),
+        entries: u64,
+        request: Option<TraceId>,
+    ) {
         let fewer_than_half = |of: u64| entries.saturating_mul(2) <= of;
         let map = |own| Growing {
             entries,

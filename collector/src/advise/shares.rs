@@ -6,7 +6,7 @@ use crate::model::{
     advice::Confidence,
     cause::{Breakdown, Cause},
     recorded::RecordedWrite,
-    time::Ktime,
+    time::UnixNanos,
 };
 
 /// From this part of the lost time on, and so many writes, a cause is the true one.
@@ -26,8 +26,8 @@ pub struct Share {
     pub nano: u64,
     parts: Breakdown,
     /// Of the first and the last write.
-    began: Option<Ktime>,
-    ended: Ktime,
+    began: Option<UnixNanos>,
+    ended: UnixNanos,
     /// Writes whose cause it is.
     causes: BTreeMap<Cause, u64>,
 }
@@ -43,9 +43,9 @@ impl Shares {
         share.began = Some(
             share
                 .began
-                .map_or(write.start, |began| began.min(write.start)),
+                .map_or(write.time, |began| began.min(write.time)),
         );
-        share.ended = share.ended.max(write.start);
+        share.ended = share.ended.max(write.time);
         share.nano = share.nano.saturating_add(write.duration_nano);
         *share.causes.entry(write.cause).or_default() += 1;
         for (cause, nanos) in write.breakdown.iter() {

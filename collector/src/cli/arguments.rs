@@ -199,7 +199,8 @@ pub struct DetectionArguments {
 #[command(after_help = "\
 Examples:
   slowmap report out
-  slowmap report before --compare after")]
+  slowmap report before --compare after
+  slowmap report replica-1 --merge replica-2 replica-3 --output replicas")]
 pub struct ReportArguments {
     /// The directory that `slowmap record --output` wrote
     #[arg(value_name = "DIR")]
@@ -207,6 +208,12 @@ pub struct ReportArguments {
     /// Another recording, from after a change: says what has changed since DIR, and puts it into DIR's page
     #[arg(long, value_name = "DIR2")]
     pub compare: Option<PathBuf>,
+    /// More recordings, of replicas or of other times: makes one of DIR and these, and reports on that
+    #[arg(long, value_name = "DIR3", num_args = 1.., requires = "output")]
+    pub merge: Vec<PathBuf>,
+    /// The directory for what is merged; it is created if it is missing
+    #[arg(long, value_name = "DIR4", requires = "merge")]
+    pub output: Option<PathBuf>,
     #[command(flatten)]
     pub page: PageArguments,
 }

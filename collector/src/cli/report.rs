@@ -2,7 +2,7 @@
 
 use super::{answer, arguments::ReportArguments, record::start_logging};
 use crate::{
-    config::{Environment, ReportOptions, value::LogFormat},
+    config::{Environment, Merged, ReportOptions, value::LogFormat},
     failure::Failure,
     pipeline,
 };
@@ -16,6 +16,10 @@ pub fn report(
     let options = ReportOptions {
         directory: arguments.directory.clone(),
         compare: arguments.compare.clone(),
+        merged: arguments.output.clone().map(|output| Merged {
+            others: arguments.merge.clone(),
+            output,
+        }),
         trace_url: arguments.page.trace_url.clone(),
     };
     answer::write(&pipeline::report(&options)?)

@@ -36,7 +36,8 @@ pub use self::{
     error::ConfigError,
     layer::Layer,
     record::{
-        CorrelateOptions, RecordOptions, RecordTargets, ReportOptions, SeriesSource, TopOptions,
+        CorrelateOptions, Merged, RecordOptions, RecordTargets, ReportOptions, SeriesSource,
+        TopOptions,
     },
 };
 use crate::{

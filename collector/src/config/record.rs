@@ -52,7 +52,16 @@ pub struct ReportOptions {
     pub directory: PathBuf,
     /// A recording from after a change.
     pub compare: Option<PathBuf>,
+    pub merged: Option<Merged>,
     pub trace_url: Option<TraceUrl>,
+}
+
+/// What is made of several recordings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merged {
+    pub others: Vec<PathBuf>,
+    /// The directory of the new one.
+    pub output: PathBuf,
 }
 
 /// What `slowmap top` goes by.

@@ -39,6 +39,8 @@ pub struct Goroutine {
     pub pid: u32,
     pub goid: Option<u64>,
     tid: u32,
+    /// Of which recording, if several were merged.
+    recording: Option<u32>,
 }
 
 /// The writes of one goroutine, in the order of their starts.
@@ -57,6 +59,7 @@ impl SlowWrites {
             pid: write.pid,
             goid: write.goid,
             tid: write.goid.map_or(write.tid, |_| 0),
+            recording: write.recording,
         };
         let kept = Write {
             start,
@@ -225,6 +228,7 @@ pub mod tests {
                 pid: 1,
                 goid: Some(goid as u64),
                 tid: 0,
+                recording: None,
             };
             let writes = writes.iter().map(|&(start, own)| write(start, own));
             (goroutine, writes.collect())
@@ -241,6 +245,21 @@ pub mod tests {
         assert_eq!(longest((200, 1_000), 1_000).own_nano, 50);
         assert!(longest_chain(&goroutines, (600, 900), 100).is_none());
         assert_eq!(touching(&goroutines, (35, 500)), 3);
+    }
+
+    #[test]
+    fn goroutines_of_merged_recordings_are_not_taken_for_one_by_their_numbers() {
+        let mut writes = SlowWrites::default();
+        for recording in [0, 1] {
+            let write = super::super::verdict::tests::recorded("shop", 1.0, 40);
+            writes.add(&RecordedWrite {
+                recording: Some(recording),
+                ..write
+            });
+        }
+        let longest =
+            longest_chain(&writes.of("shop"), (0, i64::MAX), 1_000).map(|chain| chain.own_nano);
+        assert_eq!(longest, Some(40));
     }
 
     #[test]

@@ -44,6 +44,17 @@ pub struct RecordedWrite {
     pub stack: Arc<Stack>,
     pub context: Option<SpanContext>,
     pub correlation: Correlation,
+    /// In which of the recordings that were merged, counted from 0.
+    pub recording: Option<u32>,
+}
+
+/// A process of a recording: those of several, which may be of several machines, can have the same number.
+pub type ProcessKey = (Option<u32>, u32);
+
+impl RecordedWrite {
+    pub fn process(&self) -> ProcessKey {
+        (self.recording, self.pid)
+    }
 }
 
 /// A stack that any number of writes have.

@@ -21,8 +21,9 @@ pub struct Summary {
     pub format: u32,
     /// The version of slowmap.
     pub version: String,
-    /// When the recording began.
+    /// When the recording began; if it was merged, the first of them.
     pub started_unix_nano: u64,
+    /// How long was recorded; if it was merged, for how long at least one of them was.
     pub duration_nano: u64,
     pub threshold_nano: u64,
     pub mode: String,
@@ -39,11 +40,49 @@ pub struct Summary {
     pub probes: Vec<ProbeUse>,
     /// Time that the probes took from the targets; `None` where the price of a hit was not measured.
     pub estimated_cost_nano: Option<u64>,
+    /// What it was merged of; none as a rule.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recordings: Vec<Part>,
+}
+
+/// A recording that has become part of another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Where it was.
+    pub directory: String,
+    pub started_unix_nano: u64,
+    pub duration_nano: u64,
+}
+
+impl Summary {
+    /// When it was recorded, from and until: intervals that do not touch, in order.
+    pub fn spans(&self) -> Vec<(u64, u64)> {
+        let until = |from: u64, nanos| (from, from.saturating_add(nanos));
+        let parts = self.recordings.iter();
+        let mut all: Vec<_> = parts
+            .map(|part| until(part.started_unix_nano, part.duration_nano))
+            .collect();
+        if all.is_empty() {
+            return vec![until(self.started_unix_nano, self.duration_nano)];
+        }
+        all.sort_unstable();
+        let mut spans: Vec<(u64, u64)> = Vec::new();
+        for (from, until) in all {
+            match spans.last_mut() {
+                Some(last) if from <= last.1 => last.1 = last.1.max(until),
+                _ => spans.push((from, until)),
+            }
+        }
+        spans
+    }
 }
 
 /// A process that was recorded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Target {
+    /// In which of the recordings that were merged, counted from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<u32>,
     pub pid: u32,
     pub service_name: Option<String>,
     pub executable: String,

@@ -7,7 +7,13 @@ use crate::{
     config::{CorrelateOptions, SeriesSource, value::SeriesInterval},
     explain::{Asked, Clock, Explanation, Gap, Known, SlowWrites, Unexplainable, explain},
     failure::Failure,
-    model::{series::Series, summary::Target, text::printable, time::UnixNanos},
+    model::{
+        series::Series,
+        summary::{Summary, Target},
+        text::printable,
+        time::UnixNanos,
+        units::Nanos,
+    },
     query::{self, Prometheus, QueryError, ServerUrl, Span, lookback},
     report::Recording,
 };
@@ -176,6 +182,25 @@ fn shown(time: UnixNanos) -> String {
         .unwrap_or_default()
 }
 
+/// From when until when was recorded.
+///
+/// # Errors
+/// There is time between in which nothing was.
+fn gapless(summary: &Summary, directory: &Path) -> Result<(i64, i64), Failure> {
+    let spans = summary.spans();
+    let gaps = spans.windows(2).map(|pair| pair[1].0.abs_diff(pair[0].1));
+    if let Some(longest) = gaps.max() {
+        return Err(Failure::Other(anyhow::anyhow!(
+            "{} was merged of recordings with up to {} between them, of which nothing can be said, nor what chance would give; \
+             correlate each by itself",
+            directory.display(),
+            Nanos(longest)
+        )));
+    }
+    let (from, until) = spans.first().copied().unwrap_or_default();
+    Ok((from.cast_signed(), until.cast_signed()))
+}
+
 /// What is needed of a recording.
 #[derive(Debug)]
 struct Recorded {
@@ -196,10 +221,9 @@ impl Recorded {
             Ok(())
         })?;
         let summary = recording.summary.as_ref();
-        let whole = summary.map(|summary| {
-            let from = summary.started_unix_nano.cast_signed();
-            (from, from.saturating_add_unsigned(summary.duration_nano))
-        });
+        let whole = summary
+            .map(|summary| gapless(summary, directory))
+            .transpose()?;
         let span = whole.or_else(|| writes.span()).ok_or_else(|| {
             anyhow::anyhow!(
                 "{} was cut off before its first slow write, so its time is not known; record again",

@@ -109,6 +109,7 @@ mod tests {
 
     fn target(pid: u32) -> Target {
         Target {
+            recording: None,
             pid,
             service_name: Some("shop".to_owned()),
             executable: "/srv/shop".to_owned(),

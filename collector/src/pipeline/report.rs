@@ -1,12 +1,12 @@
 //! `slowmap report`, and what `slowmap record` does at its end: the reports of a recording.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
     advise::Advisor,
-    config::ReportOptions,
+    config::{Merged, ReportOptions},
     failure::Failure,
     model::{advice::Advice, recorded::RecordedWrite, summary::Summary},
     report::{self, Adviser, Asked, Comparison, Recording, ReportError, terminal},
@@ -17,8 +17,12 @@ use crate::{
 /// # Errors
 /// It is no recording, it cannot be read, or its directory not be written.
 pub fn report(options: &ReportOptions) -> Result<String, Failure> {
+    let directory = match &options.merged {
+        Some(merged) => merge(&options.directory, merged)?,
+        None => &options.directory,
+    };
     let comparison = match &options.compare {
-        Some(after) => Some(compare(&options.directory, after)?),
+        Some(after) => Some(compare(directory, after)?),
         None => None,
     };
     let compared = comparison.as_ref().map(terminal::comparison);
@@ -26,8 +30,18 @@ pub fn report(options: &ReportOptions) -> Result<String, Failure> {
         trace_url: options.trace_url.clone(),
         comparison,
     };
-    let text = write(&options.directory, &asked)?;
+    let text = write(directory, &asked)?;
     Ok(text + &compared.unwrap_or_default())
+}
+
+/// The directory of what the recordings are merged into.
+fn merge<'a>(first: &Path, merged: &'a Merged) -> Result<&'a Path, Failure> {
+    let directories = std::iter::once(first).chain(merged.others.iter().map(PathBuf::as_path));
+    let recordings = directories
+        .map(Recording::open)
+        .collect::<Result<Vec<_>, _>>()?;
+    report::merge(&recordings, &merged.output)?;
+    Ok(&merged.output)
 }
 
 fn compare(before: &Path, after: &Path) -> Result<Comparison, Failure> {

@@ -170,6 +170,7 @@ impl Session {
             )
             .map_err(|error| skipped("not_attached", error.to_string()))?;
         let summary = TargetSummary {
+            recording: None,
             pid: pid.0,
             service_name: Some(process.service_name_or_default()),
             executable: process.executable.to_string_lossy().into_owned(),

@@ -30,6 +30,10 @@ pub enum ReportError {
         path: PathBuf,
         error: serde_json::Error,
     },
+    #[error("{directory} cannot be merged: {reason}", directory = directory.display())]
+    Unmergeable { directory: PathBuf, reason: String },
+    #[error("{directory} holds a recording already; choose another directory for --output", directory = directory.display())]
+    Exists { directory: PathBuf },
     #[error("{path} cannot be read: {error}; check its permissions", path = path.display())]
     Read { path: PathBuf, error: io::Error },
     #[error("{path} cannot be written: {error}; what was recorded is there and whole", path = path.display())]

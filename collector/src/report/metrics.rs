@@ -128,16 +128,21 @@ fn write_summary(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
         Some("seconds"),
         "What probes are estimated to have cost a target.",
     )?;
+    // A number can have been that of several processes, one after the other or in merged recordings.
+    let mut costs: BTreeMap<(&str, u32), u128> = BTreeMap::new();
     for target in &summary.targets {
         if let Some(cost) = target.usage.estimated_cost_nano {
-            let service = Escaped(target.service_name.as_deref().unwrap_or_default());
-            writeln!(
-                out,
-                "{name}{{service_name=\"{service}\",pid=\"{}\"}} {}",
-                target.pid,
-                Seconds(cost.into())
-            )?;
+            let service = target.service_name.as_deref().unwrap_or_default();
+            *costs.entry((service, target.pid)).or_default() += u128::from(cost);
         }
+    }
+    for ((service, pid), cost) in costs {
+        let service = Escaped(service);
+        writeln!(
+            out,
+            "{name}{{service_name=\"{service}\",pid=\"{pid}\"}} {}",
+            Seconds(cost)
+        )?;
     }
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! In: a recording, read back from its directory, and what is asked of it. Out: its reports, as files beside it, and text
-//! for a person. Shows nothing that was not measured, says what could not be read, and never changes the recording.
+//! for a person. Shows nothing that was not measured, says what could not be read, and never changes the recording;
+//! several of them it merges into a new one.
 
 mod compare;
 mod error;
 mod files;
 mod html;
+mod merge;
 mod metrics;
 mod output;
 mod profile;
@@ -17,5 +19,6 @@ pub use self::{
     error::ReportError,
     files::{Adviser, Asked, Reported, write},
     html::TraceUrl,
+    merge::merge,
     recording::{Recording, Unread},
 };

@@ -3,6 +3,7 @@
 mod compare;
 mod files;
 mod input;
+mod merge;
 #[path = "../export/sample.rs"]
 #[allow(dead_code, reason = "it serves the tests of export too")]
 mod sample;

@@ -34,7 +34,9 @@ fn every_event_is_as_the_schema_says_and_every_field_is_in_it() {
             .map(|error| error.to_string())
             .collect();
         assert!(errors.is_empty(), "{errors:?}: {event}");
-        assert_eq!(names(&event), names(&schema["properties"]));
+        let mut expected = names(&schema["properties"]);
+        assert!(expected.remove("recording"), "of merged ones only");
+        assert_eq!(names(&event), expected);
     }
 }
 

@@ -33,6 +33,7 @@ pub fn measured() -> Measured {
         mode: "slowpath".into(),
         budget_percent: 1.0,
         targets: vec![Target {
+            recording: None,
             pid: 1,
             service_name: Some("shop".into()),
             executable: "/srv/bin/shop".into(),

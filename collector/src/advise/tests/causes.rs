@@ -44,7 +44,7 @@ fn what_takes_less_than_a_hundredth_of_the_time_gets_no_advice() {
     let apart = |nanos: u64| {
         let writes = (0..100).map(move |index| {
             let mut write = write(1, None, Cause::RunQueue);
-            write.start = Ktime(index * nanos);
+            write.time = UnixNanos(index * nanos);
             write
         });
         advice(writes)
@@ -97,6 +97,7 @@ fn summary(usage: Usage) -> Summary {
         mode: String::new(),
         budget_percent: 1.0,
         targets: vec![Target {
+            recording: None,
             pid: 1,
             service_name: Some("shop".into()),
             executable: String::new(),
@@ -110,5 +111,6 @@ fn summary(usage: Usage) -> Summary {
         writes: None,
         probes: Vec::new(),
         estimated_cost_nano: None,
+        recordings: Vec::new(),
     }
 }

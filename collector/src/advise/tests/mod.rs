@@ -57,6 +57,7 @@ fn write(goid: u64, map_len: Option<u64>, cause: Cause) -> RecordedWrite {
         stack: stack(&["main.fill"]),
         context: None,
         correlation: Correlation::None,
+        recording: None,
     }
 }
 

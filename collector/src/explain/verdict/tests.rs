@@ -69,6 +69,7 @@ pub fn recorded(service: &str, at: f64, nanos: u64) -> RecordedWrite {
         stack: Arc::new(Stack::new(0, Vec::new(), None)),
         context: None,
         correlation: Correlation::None,
+        recording: None,
     }
 }
 

@@ -128,6 +128,7 @@ impl Recording {
             writes: measured.writes,
             estimated_cost_nano: total_cost(&measured.probes),
             probes: measured.probes,
+            recordings: Vec::new(),
         };
         let path = self.directory.join(SUMMARY);
         replace(&path, &summary).map_err(|source| RecordingError::Write { path, source })?;

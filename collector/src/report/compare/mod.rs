@@ -121,6 +121,13 @@ fn caveats(before: Option<&Summary>, after: Option<&Summary>) -> Vec<String> {
                 .into(),
         );
     }
+    let merged = [before, after].map(|summary| summary.recordings.len().max(1));
+    if merged[0] != merged[1] {
+        caveats.push(format!(
+            "merged of different numbers of recordings, {} and {}: rates are of all of them together",
+            merged[0], merged[1]
+        ));
+    }
     if before.mode != after.mode {
         caveats.push(format!(
             "found in different ways: {} and {}",

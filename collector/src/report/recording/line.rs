@@ -53,6 +53,8 @@ pub struct Line<'a> {
     pub span_id: Option<Text<'a>>,
     pub trace_flags: Option<u8>,
     pub correlation: Correlation,
+    /// Of merged ones only.
+    pub recording: Option<u32>,
 }
 
 /// Within an `Option`, serde borrows no bare `Cow`.

@@ -17,6 +17,8 @@ use crate::model::{
 pub struct Lines<R> {
     reader: R,
     line: Vec<u8>,
+    /// Where the line begins.
+    offset: u64,
     shared: Shared,
     unread: Unread,
 }
@@ -26,6 +28,7 @@ impl<R: BufRead> Lines<R> {
         Self {
             reader,
             line: Vec::new(),
+            offset: 0,
             shared: Shared::default(),
             unread: Unread::default(),
         }
@@ -35,9 +38,15 @@ impl<R: BufRead> Lines<R> {
         self.unread
     }
 
+    /// Where the last write stands in the file: from this byte on, so many of them.
+    pub fn place(&self) -> (u64, usize) {
+        (self.offset, self.line.len())
+    }
+
     /// The next line that is a slow write; all others are counted.
     pub fn next_write(&mut self) -> io::Result<Option<RecordedWrite>> {
         loop {
+            self.offset += self.line.len() as u64;
             self.line.clear();
             if self.reader.read_until(b'\n', &mut self.line)? == 0 {
                 return Ok(None);
@@ -83,6 +92,7 @@ fn write(line: &[u8], shared: &mut Shared) -> serde_json::Result<RecordedWrite> 
         stack,
         context: context(line.trace_id, line.span_id, line.trace_flags),
         correlation: line.correlation,
+        recording: line.recording,
     })
 }
 
@@ -120,6 +130,18 @@ mod tests {
             (caller.function.as_deref(), caller.line),
             (Some("main.f"), Some(7))
         );
+    }
+
+    #[test]
+    fn where_a_write_stands_is_known() {
+        let text = format!("not json\n{LINE}\n\n{LINE}");
+        let mut lines = Lines::new(text.as_bytes());
+        for end in ["\n", ""] {
+            lines.next_write().unwrap().unwrap();
+            let (offset, length) = lines.place();
+            let offset = usize::try_from(offset).unwrap();
+            assert_eq!(text[offset..offset + length], format!("{LINE}{end}"));
+        }
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl Recording {
         &self,
         mut each: impl FnMut(&RecordedWrite) -> Result<(), ReportError>,
     ) -> Result<Unread, ReportError> {
-        let file = File::open(&self.events).map_err(ReportError::read(&self.events))?;
+        let file = self.events()?;
         let size = file.metadata().map(|about| about.len());
         self.progress.set_length(size.unwrap_or(0));
         let file = self.progress.wrap_read(file);
@@ -102,10 +102,38 @@ impl Recording {
                 .join()
                 .unwrap_or_else(|_| Err(io::Error::other("the thread that reads it has panicked")));
             outcome?;
-            parsed.map_err(ReportError::read(&self.events))
+            parsed.map_err(|error| self.unread(error))
         });
         self.progress.finish_and_clear();
         read
+    }
+
+    /// The file with its writes.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn events(&self) -> Result<File, ReportError> {
+        File::open(&self.events).map_err(ReportError::read(&self.events))
+    }
+
+    /// Hands each write to `each`, with where it stands in that file.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn read_places(
+        &self,
+        mut each: impl FnMut(&RecordedWrite, (u64, usize)),
+    ) -> Result<Unread, ReportError> {
+        let mut lines = Lines::new(BufReader::with_capacity(1 << 16, self.events()?));
+        while let Some(write) = lines.next_write().map_err(|error| self.unread(error))? {
+            each(&write, lines.place());
+        }
+        Ok(lines.unread())
+    }
+
+    /// The error that a failed reading of it is.
+    pub fn unread(&self, error: io::Error) -> ReportError {
+        ReportError::read(&self.events)(error)
     }
 }
 

@@ -128,6 +128,7 @@ pub const COLUMNS: &[Column] = &[
         "correlation",
         Text(|write| shared(Some(correlation(write.correlation)))),
     ),
+    column("recording", Integer(|write| write.recording.map(u64::from))),
 ];
 
 fn shared(text: Option<&str>) -> Option<Cow<'_, str>> {

@@ -75,6 +75,7 @@ fn write(out: &mut impl Write, summary: &Summary, directory: &Path) -> fmt::Resu
         Nanos(summary.duration_nano),
         counts.in_a_trace,
     )?;
+    write_merged(out, summary)?;
     if let Some(Latency {
         p50, p90, p99, max, ..
     }) = summary.latency
@@ -113,6 +114,24 @@ fn write(out: &mut impl Write, summary: &Summary, directory: &Path) -> fmt::Resu
         )?;
     }
     writeln!(out, "  files      {}", directory.display())
+}
+
+/// What it was merged of, and whether there was time between.
+fn write_merged(out: &mut impl Write, summary: &Summary) -> fmt::Result {
+    let recordings = summary.recordings.len();
+    if recordings == 0 {
+        return Ok(());
+    }
+    let spans = summary.spans();
+    write!(out, "  merged     {recordings} recordings")?;
+    match (spans.first(), spans.last()) {
+        (Some(first), Some(last)) if spans.len() > 1 => writeln!(
+            out,
+            ", in {} from the first's beginning to the last's end",
+            Nanos(last.1.abs_diff(first.0))
+        ),
+        _ => writeln!(out),
+    }
 }
 
 fn write_largest<'a>(
@@ -214,6 +233,7 @@ mod tests {
                 estimated_cost_nano: Some(2_600_000),
             }],
             estimated_cost_nano: Some(2_600_000),
+            recordings: Vec::new(),
         }
     }
 
@@ -252,6 +272,7 @@ mod tests {
             ..Usage::default()
         };
         let target = Target {
+            recording: None,
             pid: 7,
             service_name: None,
             executable: "/bin/x".into(),
