@@ -20,6 +20,7 @@ pub struct Event {
     pub goid: u64,
     pub function: Option<String>,
     pub map_type: Option<String>,
+    pub map_len: Option<u64>,
     pub cause: String,
     pub breakdown_nano: BTreeMap<String, u64>,
     pub stack: Vec<Frame>,

@@ -2,16 +2,12 @@
 
 use std::{io::IsTerminal, process::ExitStatus, time::Duration};
 
-use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use tokio::{
-    process::{Child, Command},
-    time::Instant,
-};
+use tokio::time::Instant;
 
 use super::{
-    alerting::Alerting, clock, discovery::Discovery, history::Keep, report, session::Session,
-    signals::Signals,
+    alerting::Alerting, clock, command::Command, discovery::Discovery, history::Keep, report,
+    session::Session, signals::Signals,
 };
 use crate::{
     config::{RecordOptions, RecordTargets},
@@ -22,8 +18,9 @@ use crate::{
     report::Asked,
 };
 
-/// How long a program that was started for the recording gets to end after SIGTERM.
-const GRACE: Duration = Duration::from_secs(5);
+/// Of a command that never was a Go program.
+const OF_A_COMMAND: &str = "; the command has to be a Go program or to become one by exec; what it starts as another process is \
+                            recorded by --exe";
 /// More processes than this are not listed one by one in an error.
 const LISTED: usize = 5;
 
@@ -39,10 +36,10 @@ pub async fn record(options: RecordOptions) -> Result<(), Failure> {
         has_candidates(&selector)?;
     }
     let recording = Recording::create(&options.output).map_err(recording_failure)?;
-    let mut child = start(&options.targets)?;
-    if let Some(pid) = child.as_ref().and_then(Child::id) {
-        selector.pids.push(Pid(pid));
-    }
+    let mut command = start(&options.targets)?;
+    selector
+        .pids
+        .extend(command.as_ref().and_then(Command::pid));
     let discovery = Discovery::new(Watcher::new(selector), session.watch_lives());
     let mut alerting = Alerting::start(options.alerts.clone())?;
     let mut recorder = Recorder::new(recording, options);
@@ -51,12 +48,12 @@ pub async fn record(options: RecordOptions) -> Result<(), Failure> {
             &mut session,
             discovery,
             &mut signals,
-            child.as_mut(),
+            command.as_mut(),
             &mut alerting,
         )
         .await;
-    if let Some(child) = child {
-        end(child).await?;
+    if let Some(command) = command {
+        command.end().await?;
     }
     session.detach_all();
     recorder.take(&mut session, &mut alerting);
@@ -125,14 +122,17 @@ impl Recorder {
         session: &mut Session,
         mut discovery: Discovery,
         signals: &mut Signals,
-        mut child: Option<&mut Child>,
+        mut command: Option<&mut Command>,
         alerting: &mut Alerting,
     ) -> Result<(), Failure> {
         session.apply(discovery.changes().map_err(anyhow::Error::from)?);
+        match &mut command {
+            Some(command) => command.release(),
+            None => something(session, "")?,
+        }
         if session.attached() == 0 {
-            return Err(Failure::NothingToAttach(nothing(
-                session.history().skipped_processes(),
-            )));
+            let looked_at = nothing(session.history().skipped_processes());
+            tracing::warn!("{looked_at}; waiting for the command to execute a Go program");
         }
         let end = self.started + self.options.duration.get();
         let mut looks = session.looks();
@@ -140,14 +140,15 @@ impl Recorder {
             tokio::select! {
                 _ = signals.next() => break,
                 () = tokio::time::sleep_until(end) => break,
-                status = ended(&mut child) => {
+                status = ended(&mut command) => {
                     tracing::info!(%status, "the command has ended");
                     break;
                 }
                 () = discovery.due() => {
                     self.take(session, alerting);
                     session.apply(discovery.changes().map_err(anyhow::Error::from)?);
-                    if session.attached() == 0 {
+                    // A command may execute another program yet.
+                    if session.attached() == 0 && command.is_none() {
                         break;
                     }
                 }
@@ -163,7 +164,7 @@ impl Recorder {
                 .set_message(format!("{} slow writes", self.recording.writes()));
             self.progress.tick();
         }
-        Ok(())
+        something(session, OF_A_COMMAND)
     }
 
     /// The writes that a session has found.
@@ -226,44 +227,29 @@ pub(super) fn selector(targets: &RecordTargets) -> Selector {
     selector
 }
 
-fn start(targets: &RecordTargets) -> Result<Option<Child>, Failure> {
-    let RecordTargets::Command(command) = targets else {
-        return Ok(None);
-    };
-    let Some((program, arguments)) = command.split_first() else {
-        return Ok(None);
-    };
-    let child = Command::new(program)
-        .args(arguments)
-        .kill_on_drop(true)
-        .spawn()
-        .with_context(|| format!("cannot start {}", program.display()))?;
-    Ok(Some(child))
+fn start(targets: &RecordTargets) -> Result<Option<Command>, Failure> {
+    match targets {
+        RecordTargets::Command(command) => Command::start(command).map(Some),
+        _ => Ok(None),
+    }
 }
 
 /// Waits for the command to end; for ever where there is none.
-async fn ended(child: &mut Option<&mut Child>) -> ExitStatus {
-    match child {
-        Some(child) => match child.wait().await {
-            Ok(status) => status,
-            Err(_) => std::future::pending().await,
-        },
+async fn ended(command: &mut Option<&mut Command>) -> ExitStatus {
+    match command {
+        Some(command) => command.ended().await,
         None => std::future::pending().await,
     }
 }
 
-/// Ends what was started for the recording: kindly first.
-async fn end(mut child: Child) -> Result<(), Failure> {
-    if let Some(pid) = child
-        .id()
-        .and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed()))
-    {
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
-            child.kill().await.context("cannot end the command")?;
-        }
+/// # Errors
+/// Nothing has been attached to; `hint` says what to do then.
+fn something(session: &Session, hint: &str) -> Result<(), Failure> {
+    if !session.history().recorded().is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let looked_at = nothing(session.history().skipped_processes());
+    Err(Failure::NothingToAttach(looked_at + hint))
 }
 
 fn nothing(skipped: &[SkippedProcess]) -> String {
