@@ -173,7 +173,7 @@ impl Service {
         let mut command = Command::new(executable);
         command.args(["-entries", &case.entries.to_string()]);
         if let Requests::Prices { .. } = case.requests {
-            command.arg("-prices");
+            command.args(["-prices", "-every", "12s"]);
         }
         if repaired {
             command.arg("-repaired");

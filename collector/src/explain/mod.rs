@@ -10,7 +10,7 @@ mod verdict;
 mod writes;
 
 pub use self::{
-    spikes::Unit,
+    spikes::{Point, Unit},
     text::text,
     verdict::{Asked, Clock, Explanation, Gap, Known, Unexplainable, explain},
     writes::SlowWrites,

@@ -53,7 +53,7 @@ impl Unit {
 }
 
 /// A sample in nanoseconds, both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Point {
     pub time: i64,
     pub value: u64,

@@ -89,6 +89,9 @@ pub struct Explanation {
     pub service: String,
     pub series: String,
     pub samples: usize,
+    /// The samples, on the recording's clock.
+    #[serde(skip)]
+    pub points: Vec<Point>,
     pub recorded_from_unix_nano: i64,
     pub recorded_until_unix_nano: i64,
     pub slow_writes: usize,
@@ -218,6 +221,7 @@ pub fn explain(
         spikes,
         asked: known.asked,
         service,
+        points,
     })
 }
 

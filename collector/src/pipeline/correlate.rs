@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
+use serde::Serialize;
+use tracing::warn;
+
 use super::clock;
 use crate::{
     config::{CorrelateOptions, SeriesSource, value::SeriesInterval},
-    explain::{Asked, Clock, Explanation, Gap, Known, SlowWrites, Unexplainable, explain},
+    explain::{Asked, Clock, Explanation, Gap, Known, Point, SlowWrites, Unexplainable, explain},
     failure::Failure,
     model::{
         series::Series,
@@ -15,7 +18,7 @@ use crate::{
         units::Nanos,
     },
     query::{self, Prometheus, QueryError, ServerUrl, Span, lookback},
-    report::Recording,
+    report::{self, Recording},
 };
 
 /// Prometheus gives at most 11,000 samples of a series.
@@ -76,7 +79,27 @@ pub async fn correlate(options: &CorrelateOptions) -> Result<Explanation, Failur
         tolerance: options.window.get(),
         above: options.above.map(|above| above.get()),
     };
-    Ok(explain(&series, recorded.writes, known)?)
+    let told = explain(&series, recorded.writes, known)?;
+    let points = &told.points;
+    // What is asked for is the answer; a recording on a medium that cannot be written to has no page to renew either.
+    if let Err(error) = report::keep_spikes(
+        &options.directory,
+        &Kept {
+            told: &told,
+            points,
+        },
+    ) {
+        warn!("report.html will not have the spikes: {error}");
+    }
+    Ok(told)
+}
+
+/// What the page gets.
+#[derive(Debug, Serialize)]
+struct Kept<'a> {
+    #[serde(flatten)]
+    told: &'a Explanation,
+    points: &'a [Point],
 }
 
 /// Has Prometheus say what a query amounts to over the recording's time.

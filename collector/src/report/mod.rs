@@ -11,6 +11,7 @@ mod metrics;
 mod output;
 mod profile;
 mod recording;
+mod spikes;
 mod tables;
 pub mod terminal;
 
@@ -21,4 +22,5 @@ pub use self::{
     html::TraceUrl,
     merge::merge,
     recording::{Recording, Unread},
+    spikes::keep_spikes,
 };

@@ -26,7 +26,9 @@ fn the_page_shows_the_recording_as_it_is_and_asks_nobody_for_anything() -> Resul
         return Ok(());
     };
     let recorded = &Recorded::of_a_service_with_a_hostile_name()?;
+    let samples = recorded.correlate()?;
     let page = Opened::new(&chromium, &recorded.page())?;
+    the_services_own_durations_are_beside_the_writes(&page, samples)?;
     figures_are_those_of_the_summary(&page, recorded)?;
     names_stay_text(&page)?;
     the_table_filters_and_sorts(&page, recorded)?;
@@ -78,6 +80,19 @@ fn figures_are_those_of_the_summary(page: &Opened, recorded: &Recorded) -> Resul
         worst.contains("main.(*service).build") && worst.contains(".go:"),
         "{worst}"
     );
+    Ok(())
+}
+
+fn the_services_own_durations_are_beside_the_writes(page: &Opened, samples: usize) -> Result<()> {
+    assert_eq!(page.evaluate("timeline.series.length")?, samples);
+    let told = page.evaluate("document.getElementById('spikes').textContent")?;
+    let told = told.as_str().context("a text")?;
+    assert!(
+        told.contains("p99.csv") && told.contains("1 ms usually"),
+        "{told}"
+    );
+    let rows = page.evaluate("document.querySelectorAll('#spikes tbody tr').length")?;
+    assert_eq!(rows, 1, "{told}");
     Ok(())
 }
 

@@ -47,6 +47,40 @@ impl Recorded {
         })
     }
 
+    /// Has slowmap look for a spike of the service's durations, which is where the longest write is; returns how many
+    /// samples the series has.
+    pub fn correlate(&self) -> Result<usize> {
+        const STEP: f64 = 0.05;
+        let output = self.directory.path().join("out");
+        let summary = &self.recording.summary;
+        let seconds = |nanos: &serde_json::Value| nanos.as_f64().unwrap_or_default() / 1e9;
+        let begin = seconds(&summary["started_unix_nano"]);
+        let samples = (seconds(&summary["duration_nano"]) / STEP) as usize;
+        let events = self.recording.events.iter();
+        let worst = events.max_by_key(|event| event.duration_nano);
+        let worst = worst.context("a slow write")?;
+        let end = (worst.time_unix_nano + worst.duration_nano) as f64 / 1e9;
+        let mut csv = "time,p99\n".to_owned();
+        for index in 1..samples {
+            let time = begin + index as f64 * STEP;
+            let is_spike = (end..end + STEP).contains(&time);
+            csv += &format!("{time:.3},{}\n", if is_spike { 0.05 } else { 0.001 });
+        }
+        let series = self.directory.path().join("p99.csv");
+        fs::write(&series, csv)?;
+        let mut correlate = slowmap::command(["correlate", "--csv"])?;
+        succeed({
+            correlate.arg(series).arg(&output);
+            correlate
+        })?;
+        let mut report = slowmap::command(["report", "--trace-url", TRACE_URL])?;
+        succeed({
+            report.arg(output);
+            report
+        })?;
+        Ok(samples - 1)
+    }
+
     pub fn page(&self) -> PathBuf {
         self.directory.path().join("out/report.html")
     }

@@ -39,7 +39,7 @@ pub const LARGE_MAP: Texts = Texts {
 
 pub const BUILT_ANEW: Texts = Texts {
     title: "A map that is built anew under a lock",
-    service: "A service answers what each of 300,000 products costs. Every five seconds it gets the whole price list anew. With \
+    service: "A service answers what each of 300,000 products costs. Every twelve seconds it gets the whole price list anew. With \
         Go 1.24 and later a map grows by parts of 1,024 entries, so that no single write takes as long as above; \
         there are just hundreds of them in a row.",
     repair: "The map was made without its size, and filled while the lock was held. Repaired, it is made with its size, filled \
@@ -59,18 +59,28 @@ pub fn page(played: &[Played]) -> Result<String> {
          `cargo xtask case` runs both, records them with `slowmap record`, as they are and repaired, and writes this \
          page: all figures, texts and pictures are of one such run, on {} cores of an {}, Linux {}. \
          `integration/tests/case.rs` is a small one as a test.\n",
-        machine.cpus, machine.cpu_model, machine.kernel
+        machine.cpus,
+        machine.cpu_model,
+        // Without what a distribution appends.
+        machine.kernel.split('-').next().unwrap_or_default()
     );
     for one in played {
         section(&mut out, one)?;
     }
+    out.truncate(out.trim_end().len());
+    out.push('\n');
     Ok(out)
 }
 
 fn section(out: &mut String, played: &Played) -> Result<()> {
     let (name, texts) = (played.name, played.texts);
     let [before, after] = [&played.before, &played.after];
-    writeln!(out, "\n## {} ({})\n", texts.title, played.go)?;
+    writeln!(
+        out,
+        "\n## {} ({})\n",
+        texts.title,
+        played.go.replace("go", "Go ")
+    )?;
     writeln!(out, "{} {}\n", texts.service, load(played.requests))?;
     writeln!(
         out,
@@ -83,7 +93,7 @@ fn section(out: &mut String, played: &Played) -> Result<()> {
         "`slowmap record --pid $(pidof intake) --output before` says at its end:\n"
     )?;
     block(out, "", &before.told)?;
-    writeln!(out, "![The first screen of report.html](case/{name}.png)\n")?;
+    writeln!(out, "![The top of report.html](case/{name}.png)\n")?;
     writeln!(
         out,
         "And `slowmap correlate` against the Prometheus that scrapes the service, with the query\n`{P99}`:\n"
@@ -121,7 +131,7 @@ fn table(out: &mut String, before: &Taken, after: &Taken) -> Result<()> {
     };
     row("P99, median", &|taken| format!("{:.1} ms", taken.median()))?;
     row("P99, highest", &|taken| {
-        format!("{:.0} ms", taken.highest())
+        format!("{:.1} ms", taken.highest())
     })?;
     row("longest pause by the garbage collector", &|taken| {
         format!("{:.1} ms", taken.gc_pause.as_secs_f64() * 1e3)
@@ -131,7 +141,8 @@ fn table(out: &mut String, before: &Taken, after: &Taken) -> Result<()> {
 }
 
 fn block(out: &mut String, language: &str, text: &str) -> Result<()> {
-    Ok(writeln!(out, "```{language}\n{}\n```\n", text.trim_end())?)
+    let text = text.trim_matches('\n');
+    Ok(writeln!(out, "```{language}\n{text}\n```\n")?)
 }
 
 /// A function of the service, as it is written there.

@@ -1,6 +1,7 @@
 //! What the page shows, as the JSON in it.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{names::Names, page::TraceUrl, rows::Columns, stacks::Stacks, totals::Overview};
 use crate::{
@@ -18,6 +19,8 @@ pub struct Data<'a> {
     pub advice: &'a [Advice],
     pub trace_url: Option<&'a TraceUrl>,
     pub comparison: Option<&'a Comparison>,
+    /// As `slowmap correlate` tells it.
+    pub spikes: Option<Value>,
     /// Names of the causes, which are numbers elsewhere.
     pub causes: Vec<&'static str>,
     pub overview: Overview,

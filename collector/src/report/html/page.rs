@@ -14,6 +14,7 @@ use crate::{
         files::{Asked, Reported},
         output::Output,
         recording::Recording,
+        spikes::kept,
     },
 };
 
@@ -33,6 +34,7 @@ const SCRIPT: &str = concat!(
     include_str!("script/overview.js"),
     include_str!("script/advice.js"),
     include_str!("script/comparison.js"),
+    include_str!("script/spikes.js"),
     include_str!("script/histogram.js"),
     include_str!("script/callers.js"),
     include_str!("script/flame.js"),
@@ -99,6 +101,7 @@ impl Page {
             advice: &reported.advice,
             trace_url: asked.trace_url.as_ref(),
             comparison: asked.comparison.as_ref(),
+            spikes: kept(&recording.directory, recording.summary.as_ref()),
             causes: Cause::ALL.iter().map(|cause| cause.name()).collect(),
             overview: self.totals.into_overview(),
             names: self.names,

@@ -3,6 +3,7 @@ colors.read();
 drawOverview();
 drawAdvice();
 drawComparison();
+drawSpikes();
 drawHistogram();
 drawCallers();
 drawFlame();

@@ -1,12 +1,14 @@
 
 /* Each write a mark: time to the right, duration upwards on a logarithmic scale, colour = cause. */
 
-const timeline = { canvas: null, dragged: null, left: 52, bottom: 22, top: 8, right: 8 };
+const timeline = { canvas: null, dragged: null, series: [], left: 52, bottom: 22, top: 8, right: 8 };
 
 function drawTimeline() {
   timeline.canvas = byId("timeline");
+  timeline.series = rowCount ? seriesPoints() : [];
   byId("legend").replaceChildren(...causesSeen().map((cause) =>
-    element("span", {}, swatch(cause), `${causeText(report.causes[cause])} ${count(report.overview.causes[cause].count)}`)));
+    element("span", {}, swatch(cause), `${causeText(report.causes[cause])} ${count(report.overview.causes[cause].count)}`)),
+    ...(timeline.series.length ? [element("span", {}, element("i", { style: { background: "var(--dim)" } }), "the service's own durations (line)")] : []));
   const { canvas } = timeline;
   canvas.addEventListener("pointerdown", (event) => { timeline.dragged = [event.offsetX, event.offsetX]; canvas.setPointerCapture(event.pointerId); });
   canvas.addEventListener("pointermove", pointAt);
@@ -25,6 +27,7 @@ function scales() {
   const [begin, end] = from === null ? [0, Math.max(1, rows.at[rowCount - 1] ?? 1)] : [from, Math.max(from + 1, to)];
   let [least, most] = [Infinity, 1];
   for (const took of rows.took) { least = Math.min(least, took); most = Math.max(most, took); }
+  for (const [, value] of timeline.series) most = Math.max(most, value);
   const [low, high] = [Math.log10(Math.max(1, Math.min(least, most))), Math.log10(most * 1.2)];
   return {
     width, height, begin, end, low, high,
@@ -43,6 +46,7 @@ function paintTimeline() {
   const paint = canvas.getContext("2d");
   paint.scale(ratio, ratio);
   paintAxes(paint, scale);
+  paintSeries(paint, scale);
   for (const row of view.visible) {
     paint.fillStyle = colors.of[rows.cause[row]];
     paint.fillRect(scale.x(rows.at[row]) - 1.5, scale.y(rows.took[row]) - 1.5, 3, 3);
@@ -57,6 +61,16 @@ function paintTimeline() {
     paint.fillRect(Math.min(...dragged), top, Math.abs(dragged[1] - dragged[0]), scale.height - top - bottom);
     paint.globalAlpha = 1;
   }
+}
+
+/* Durations as well, so on the same scale. */
+function paintSeries(paint, scale) {
+  const shown = timeline.series.filter(([at]) => at >= scale.begin && at <= scale.end);
+  paint.beginPath();
+  for (const [at, value] of shown) paint.lineTo(scale.x(at), scale.y(Math.max(value, 10 ** scale.low)));
+  paint.strokeStyle = colors.text;
+  paint.lineWidth = 1.5;
+  paint.stroke();
 }
 
 function paintAxes(paint, scale) {
