@@ -1,6 +1,10 @@
 //! `slowmap record -- CMD`: nothing of the program is missed, nor of one that it becomes.
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{
+    path::Path,
+    process::Command,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::{Context, Result};
 use integration::{
@@ -23,7 +27,9 @@ const CASE: [&str; 6] = [
 
 fn record(output: &Path, command: &[&str]) -> Result<Ended> {
     let mut record: Command = slowmap::command(["record", "--threshold", "1us", "--output"])?;
-    record.arg(output).args(["--budget", "100"]);
+    record
+        .arg(output)
+        .args(["--budget", "100", "--since-start"]);
     record.arg("--").args(command);
     Program::run(record, Duration::from_secs(60))
 }
@@ -52,9 +58,20 @@ fn a_command_is_watched_from_its_first_write_on() -> Result<()> {
     let _alone = machine::alone()?;
     let directory = tempfile::tempdir()?;
     let output = directory.path().join("out");
-    let ended = record(&output, &[&[&*target()?], &CASE[..]].concat())?;
+    let target = target()?;
+    let before = SystemTime::UNIX_EPOCH.elapsed()?.as_nanos();
+    let ended = record(&output, &[&[&*target], &CASE[..]].concat())?;
     assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
-    let events = recording::read(&output)?.events;
+    let recording::Recording { events, summary } = recording::read(&output)?;
+    // Known to a hundredth of a second.
+    let started = summary["targets"][0]["started_unix_nano"].as_u64();
+    let started = u128::from(started.context("a time")?);
+    let first = events.iter().map(|event| event.time_unix_nano).min();
+    assert!(before <= started + 10_000_000, "{started}");
+    assert!(
+        Some(started) <= first.map(u128::from),
+        "{started} and {first:?}"
+    );
     let first = first_growth(&events)?;
     println!(
         "{} slow writes, the first growth at {first} entries",

@@ -275,6 +275,9 @@ pub struct PageArguments {
     /// Where report.html links traces to, e.g. https://jaeger.example/trace/{trace_id}
     #[arg(long, value_name = "URL")]
     pub trace_url: Option<TraceUrl>,
+    /// Have report.html tell times as those since the process began, not as UTC
+    #[arg(long)]
+    pub since_start: bool,
 }
 
 /// Says what a Go binary is, and which probes would be placed where, or exactly why not.

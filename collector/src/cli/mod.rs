@@ -35,7 +35,7 @@ pub async fn main() -> Result<(), Failure> {
         Command::Record(arguments) => record::record(arguments, log_format, &environment).await,
         Command::Inspect(arguments) => inspect::inspect(&arguments, log_format, &environment),
         Command::Check(arguments) => check::check(&arguments, log_format, &environment),
-        Command::Report(arguments) => report::report(&arguments, log_format, &environment),
+        Command::Report(arguments) => report::report(arguments, log_format, &environment),
         Command::Top(arguments) => top::top(arguments, log_format, &environment).await,
         Command::Correlate(arguments) => {
             correlate::correlate(*arguments, log_format, &environment).await

@@ -1,12 +1,12 @@
 //! `slowmap record`
 
 use super::{
-    arguments::{AlertArguments, DetectionArguments, RecordArguments},
+    arguments::{AlertArguments, DetectionArguments, PageArguments, RecordArguments},
     logging,
 };
 use crate::{
     config::{
-        Environment, Layer, Log, RecordOptions,
+        Environment, Layer, Log, PageOptions, RecordOptions,
         alerts::AlertsLayer,
         layer::{DetectionLayer, LogLayer, Over},
         value::LogFormat,
@@ -31,7 +31,7 @@ pub async fn record(
         flags,
         arguments.duration,
         arguments.output,
-        arguments.page.trace_url,
+        arguments.page.into(),
         environment,
     )?;
     start_logging(log_format, environment)?;
@@ -62,6 +62,15 @@ impl From<DetectionArguments> for DetectionLayer {
             sampling: arguments.sampling,
             budget: arguments.budget,
             assume_go: arguments.assume_go,
+        }
+    }
+}
+
+impl From<PageArguments> for PageOptions {
+    fn from(arguments: PageArguments) -> Self {
+        Self {
+            trace_url: arguments.trace_url,
+            since_start: arguments.since_start,
         }
     }
 }

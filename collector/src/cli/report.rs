@@ -8,19 +8,19 @@ use crate::{
 };
 
 pub fn report(
-    arguments: &ReportArguments,
+    arguments: ReportArguments,
     log_format: Option<LogFormat>,
     environment: &Environment,
 ) -> Result<(), Failure> {
     start_logging(log_format, environment)?;
     let options = ReportOptions {
-        directory: arguments.directory.clone(),
-        compare: arguments.compare.clone(),
-        merged: arguments.output.clone().map(|output| Merged {
-            others: arguments.merge.clone(),
+        directory: arguments.directory,
+        compare: arguments.compare,
+        merged: arguments.output.map(|output| Merged {
+            others: arguments.merge,
             output,
         }),
-        trace_url: arguments.page.trace_url.clone(),
+        page: arguments.page.into(),
     };
     answer::write(&pipeline::report(&options)?)
 }

@@ -36,8 +36,8 @@ pub use self::{
     error::ConfigError,
     layer::Layer,
     record::{
-        CorrelateOptions, Merged, RecordOptions, RecordTargets, ReportOptions, SeriesSource,
-        TopOptions,
+        CorrelateOptions, Merged, PageOptions, RecordOptions, RecordTargets, ReportOptions,
+        SeriesSource, TopOptions,
     },
 };
 use crate::{

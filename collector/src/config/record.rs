@@ -41,8 +41,7 @@ pub struct RecordOptions {
     pub detection: Detection,
     /// The directory of the recording.
     pub output: PathBuf,
-    /// Where the page links traces to.
-    pub trace_url: Option<TraceUrl>,
+    pub page: PageOptions,
     pub alerts: AlertOptions,
 }
 
@@ -53,7 +52,16 @@ pub struct ReportOptions {
     /// A recording from after a change.
     pub compare: Option<PathBuf>,
     pub merged: Option<Merged>,
+    pub page: PageOptions,
+}
+
+/// What is wanted of the page.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PageOptions {
+    /// Where it links traces to.
     pub trace_url: Option<TraceUrl>,
+    /// Times are those since the process began.
+    pub since_start: bool,
 }
 
 /// What is made of several recordings.
@@ -89,7 +97,8 @@ impl TopOptions {
             detection,
             ..Layer::default()
         };
-        let options = RecordOptions::load(targets, layer, None, output_or_none, None, environment)?;
+        let page = PageOptions::default();
+        let options = RecordOptions::load(targets, layer, None, output_or_none, page, environment)?;
         Ok(Self {
             targets: options.targets.clone(),
             detection: options.detection,
@@ -133,7 +142,7 @@ impl RecordOptions {
         flags: Layer,
         duration: Option<RecordingDuration>,
         output: PathBuf,
-        trace_url: Option<TraceUrl>,
+        page: PageOptions,
         environment: &Environment,
     ) -> Result<Self, ConfigError> {
         let layer = flags.over(environment.slowmap()?);
@@ -143,7 +152,7 @@ impl RecordOptions {
             duration,
             detection: layer.detection.into(),
             output,
-            trace_url,
+            page,
             alerts: layer.alerts.into(),
         })
     }

@@ -46,6 +46,8 @@ pub struct RecordedWrite {
     pub correlation: Correlation,
     /// In which of the recordings that were merged, counted from 0.
     pub recording: Option<u32>,
+    /// How long its process had been there when it began. `None`: not known.
+    pub since_start_nano: Option<u64>,
 }
 
 /// A process of a recording: those of several, which may be of several machines, can have the same number.

@@ -84,6 +84,9 @@ pub struct Target {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording: Option<u32>,
     pub pid: u32,
+    /// When the process began, to a hundredth of a second; recordings of earlier versions do not say.
+    #[serde(default)]
+    pub started_unix_nano: Option<u64>,
     pub service_name: Option<String>,
     pub executable: String,
     pub go_version: String,

@@ -110,6 +110,7 @@ mod tests {
     fn target(pid: u32) -> Target {
         Target {
             recording: None,
+            started_unix_nano: None,
             pid,
             service_name: Some("shop".to_owned()),
             executable: "/srv/shop".to_owned(),

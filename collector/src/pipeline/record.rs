@@ -203,7 +203,8 @@ impl Recorder {
         };
         self.recording.finish(measured).map_err(recording_failure)?;
         let asked = Asked {
-            trace_url: self.options.trace_url,
+            trace_url: self.options.page.trace_url,
+            since_start: self.options.page.since_start,
             comparison: None,
         };
         let told = report::write(&self.options.output, &asked)?;

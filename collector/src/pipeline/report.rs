@@ -27,7 +27,8 @@ pub fn report(options: &ReportOptions) -> Result<String, Failure> {
     };
     let compared = comparison.as_ref().map(terminal::comparison);
     let asked = Asked {
-        trace_url: options.trace_url.clone(),
+        trace_url: options.page.trace_url.clone(),
+        since_start: options.page.since_start,
         comparison,
     };
     let text = write(directory, &asked)?;

@@ -171,6 +171,7 @@ impl Session {
             .map_err(|error| skipped("not_attached", error.to_string()))?;
         let summary = TargetSummary {
             recording: None,
+            started_unix_nano: Some(clock::begun(process.start_ticks).0),
             pid: pid.0,
             service_name: Some(process.service_name_or_default()),
             executable: process.executable.to_string_lossy().into_owned(),

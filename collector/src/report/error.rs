@@ -30,6 +30,12 @@ pub enum ReportError {
         path: PathBuf,
         error: serde_json::Error,
     },
+    #[error(
+        "{directory} does not say when its processes began, as it was cut off or is of an earlier slowmap; leave out \
+         --since-start, or record again",
+        directory = directory.display()
+    )]
+    NoStarts { directory: PathBuf },
     #[error("{directory} cannot be merged: {reason}", directory = directory.display())]
     Unmergeable { directory: PathBuf, reason: String },
     #[error("{directory} holds a recording already; choose another directory for --output", directory = directory.display())]

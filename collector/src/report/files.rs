@@ -18,6 +18,8 @@ use crate::model::{advice::Advice, recorded::RecordedWrite, summary::Summary};
 pub struct Asked {
     /// Where it links traces to.
     pub trace_url: Option<TraceUrl>,
+    /// Times are those since the process began.
+    pub since_start: bool,
     /// With another recording, as the one after.
     pub comparison: Option<Comparison>,
 }
@@ -64,6 +66,11 @@ pub fn write(
     asked: &Asked,
     adviser: &mut impl Adviser,
 ) -> Result<Reported, ReportError> {
+    if asked.since_start && !recording.knows_starts() {
+        return Err(ReportError::NoStarts {
+            directory: recording.directory.clone(),
+        });
+    }
     let mut files = Files::create(&recording.directory)?;
     let unread = recording.read(|write| {
         adviser.add(write);

@@ -8,4 +8,5 @@ mod merge;
 #[allow(dead_code, reason = "it serves the tests of export too")]
 mod sample;
 mod schema;
+mod since_start;
 mod source;

@@ -34,6 +34,7 @@ pub fn measured() -> Measured {
         budget_percent: 1.0,
         targets: vec![Target {
             recording: None,
+            started_unix_nano: Some(sample::START - 5_000_000_000),
             pid: 1,
             service_name: Some("shop".into()),
             executable: "/srv/bin/shop".into(),

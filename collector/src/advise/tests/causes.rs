@@ -98,6 +98,7 @@ fn summary(usage: Usage) -> Summary {
         budget_percent: 1.0,
         targets: vec![Target {
             recording: None,
+            started_unix_nano: None,
             pid: 1,
             service_name: Some("shop".into()),
             executable: String::new(),

@@ -58,6 +58,7 @@ fn write(goid: u64, map_len: Option<u64>, cause: Cause) -> RecordedWrite {
         context: None,
         correlation: Correlation::None,
         recording: None,
+        since_start_nano: None,
     }
 }
 

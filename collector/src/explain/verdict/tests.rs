@@ -70,6 +70,7 @@ pub fn recorded(service: &str, at: f64, nanos: u64) -> RecordedWrite {
         context: None,
         correlation: Correlation::None,
         recording: None,
+        since_start_nano: None,
     }
 }
 

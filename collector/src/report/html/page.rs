@@ -106,7 +106,7 @@ impl Page {
             overview: self.totals.into_overview(),
             names: self.names,
             stacks: self.stacks,
-            rows: self.rows.into_columns(),
+            rows: self.rows.into_columns(asked.since_start),
         };
         let mut output = Output::create(&recording.directory, "report.html")?;
         let written = write_page(&data, &mut output);

@@ -20,6 +20,7 @@ pub struct Rows {
 struct Row {
     duration_nano: u64,
     time_unix_nano: u64,
+    since_start_nano: Option<u64>,
     cause: usize,
     service: Option<u32>,
     pid: u32,
@@ -37,8 +38,9 @@ struct Row {
 /// The rows by column, which is much shorter as JSON; in the order of time.
 #[derive(Debug, Default, Serialize)]
 pub struct Columns {
-    /// Wall time of 0 in `at`, in nanoseconds, as text: JavaScript's numbers would round it.
-    origin_unix_nano: String,
+    /// Wall time of 0 in `at`, in nanoseconds, as text: JavaScript's numbers would round it. `None`: the start of each one's
+    /// process.
+    origin_unix_nano: Option<String>,
     /// Nanoseconds since then.
     at: Vec<u64>,
     took: Vec<u64>,
@@ -80,16 +82,23 @@ impl Rows {
         self.slowest.push(Reverse(Row::of(write, names)));
     }
 
-    pub fn into_columns(self) -> Columns {
+    /// `since_start`: times are those since the process began, which has to be known then.
+    pub fn into_columns(self, since_start: bool) -> Columns {
         let mut rows: Vec<Row> = self.slowest.into_iter().map(|Reverse(row)| row).collect();
-        rows.sort_by_key(|row| row.time_unix_nano);
-        let origin = rows.first().map_or(0, |row| row.time_unix_nano);
+        let first = rows.iter().map(|row| row.time_unix_nano).min();
+        let origin = first.unwrap_or(0);
+        let at = |row: &Row| match since_start {
+            true => row.since_start_nano.unwrap_or(0),
+            false => row.time_unix_nano - origin,
+        };
+        rows.sort_by_key(at);
         let mut columns = Columns {
-            origin_unix_nano: origin.to_string(),
+            origin_unix_nano: (!since_start).then(|| origin.to_string()),
             ..Columns::default()
         };
         for row in rows {
-            columns.push(row, origin);
+            columns.at.push(at(&row));
+            columns.push(row);
         }
         columns
     }
@@ -105,6 +114,7 @@ impl Row {
         Self {
             duration_nano: write.duration_nano,
             time_unix_nano: write.time.0,
+            since_start_nano: write.since_start_nano,
             cause: cause_number(write.cause),
             service: names.number(write.service_name.as_deref()),
             pid: write.pid,
@@ -124,8 +134,7 @@ impl Row {
 }
 
 impl Columns {
-    fn push(&mut self, row: Row, origin: u64) {
-        self.at.push(row.time_unix_nano - origin);
+    fn push(&mut self, row: Row) {
         self.took.push(row.duration_nano);
         self.cause.push(row.cause);
         self.service.push(row.service);

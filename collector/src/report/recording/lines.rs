@@ -93,6 +93,7 @@ fn write(line: &[u8], shared: &mut Shared) -> serde_json::Result<RecordedWrite> 
         context: context(line.trace_id, line.span_id, line.trace_flags),
         correlation: line.correlation,
         recording: line.recording,
+        since_start_nano: None, // The summary knows.
     })
 }
 

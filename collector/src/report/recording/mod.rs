@@ -3,6 +3,7 @@
 mod line;
 mod lines;
 mod shared;
+mod starts;
 
 use std::{
     fs::{self, File},
@@ -15,7 +16,7 @@ use std::{
 use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
-use self::lines::Lines;
+use self::{lines::Lines, starts::Starts};
 use super::error::ReportError;
 use crate::model::{
     recorded::RecordedWrite,
@@ -92,10 +93,14 @@ impl Recording {
         let size = file.metadata().map(|about| about.len());
         self.progress.set_length(size.unwrap_or(0));
         let file = self.progress.wrap_read(file);
+        let starts = Starts::new(self.summary.as_ref());
         let (sender, receiver) = mpsc::sync_channel(WAITING);
         let read = thread::scope(|scope| {
             let parser = scope.spawn(move || parse(file, &sender));
-            let outcome = receiver.iter().flatten().try_for_each(|write| each(&write));
+            let outcome = receiver.iter().flatten().try_for_each(|mut write| {
+                write.since_start_nano = starts.since(&write);
+                each(&write)
+            });
             // The parser stops when nobody listens.
             drop(receiver);
             let parsed = parser
@@ -106,6 +111,15 @@ impl Recording {
         });
         self.progress.finish_and_clear();
         read
+    }
+
+    /// Whether it is known of each process when it began.
+    pub fn knows_starts(&self) -> bool {
+        let knows = |summary: &Summary| {
+            let mut targets = summary.targets.iter();
+            targets.all(|target| target.started_unix_nano.is_some())
+        };
+        self.summary.as_ref().is_some_and(knows)
     }
 
     /// The file with its writes.

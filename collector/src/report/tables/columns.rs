@@ -129,6 +129,7 @@ pub const COLUMNS: &[Column] = &[
         Text(|write| shared(Some(correlation(write.correlation)))),
     ),
     column("recording", Integer(|write| write.recording.map(u64::from))),
+    column("since_start_nano", Integer(|write| write.since_start_nano)),
 ];
 
 fn shared(text: Option<&str>) -> Option<Cow<'_, str>> {

@@ -273,6 +273,7 @@ mod tests {
         };
         let target = Target {
             recording: None,
+            started_unix_nano: None,
             pid: 7,
             service_name: None,
             executable: "/bin/x".into(),

@@ -20,6 +20,10 @@ function fullPlace([fn, file, line]) {
   return `${nameOf(fn) ?? "(not known)"}\n${nameOf(file) ?? "?"}:${line ?? "?"}`;
 }
 
+/* Of day, or since its process began. */
+const sinceStart = rows.origin_unix_nano === null;
+const when = (row) => (sinceStart ? `+${duration(rows.at[row])}` : instant(rows.origin_unix_nano, rows.at[row]));
+
 const stackOf = (row) => report.stacks.stacks[rows.stack[row]];
 
 const UNKNOWN_PLACE = [null, null, null];

@@ -18,7 +18,7 @@ function showDetails(row) {
     .filter(([, column]) => column[row] !== null).map(([label, column]) => `${count(column[row])} ${label}`);
   const frames = stackOf(row).frames.map((number) => fullPlace(report.stacks.frames[number]).replace("\n", "\n\t"));
   panel.replaceChildren(
-    element("strong", {}, `${duration(took)}${rows.lower_bound[row] ? " or more" : ""} at ${instant(rows.origin_unix_nano, rows.at[row])} UTC`),
+    element("strong", {}, `${duration(took)}${rows.lower_bound[row] ? " or more" : ""} ${sinceStart ? `${when(row)} after the start of its process` : `at ${when(row)} UTC`}`),
     element("p", {}, [`goroutine ${rows.goid[row] ?? "not known"}`, `process ${rows.pid[row]}`, nameOf(rows.map_type[row]) ?? "map type not known", ...sizes].join(", ")),
     rows.trace[row] ? element("p", {}, "trace ", traceElement(row), ` span ${rows.span[row]}`) : element("p", {}, "in no known trace"),
     element("ul", {}, ...items),

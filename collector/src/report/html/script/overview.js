@@ -19,7 +19,8 @@ function circumstances(summary) {
   const distinct = [...new Set(services)].join(", ");
   const began = new Date(summary.started_unix_nano / 1e6).toISOString().slice(0, 19).replace("T", " ");
   return `${distinct || "No service"}, ${duration(summary.duration_nano)} from ${began} UTC on; ` +
-    `slow is ${duration(summary.threshold_nano)} or more. By slowmap ${summary.version}, mode ${summary.mode}.`;
+    `slow is ${duration(summary.threshold_nano)} or more. By slowmap ${summary.version}, mode ${summary.mode}.` +
+    (sinceStart ? " Times are those since the start of each process." : "");
 }
 
 function warnings() {

@@ -3,7 +3,7 @@
 
 const ROW_HEIGHT = 28;
 const COLUMNS = [
-  ["at", "Time (UTC)", (row) => instant(rows.origin_unix_nano, rows.at[row])],
+  ["at", sinceStart ? "Since start" : "Time (UTC)", when],
   ["took", "Took", (row) => duration(rows.took[row])],
   ["cause", "Cause", (row) => element("span", {}, swatch(rows.cause[row]), causeText(report.causes[rows.cause[row]]))],
   ["caller", "Written by", (row) => placeText(callerOf(row))],

@@ -24,7 +24,7 @@ function scales() {
   const { canvas, left, bottom, top, right } = timeline;
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   const { from, to } = view.filter;
-  const [begin, end] = from === null ? [0, Math.max(1, rows.at[rowCount - 1] ?? 1)] : [from, Math.max(from + 1, to)];
+  const [begin, end] = from === null ? [rows.at[0] ?? 0, Math.max((rows.at[0] ?? 0) + 1, rows.at[rowCount - 1] ?? 1)] : [from, Math.max(from + 1, to)];
   let [least, most] = [Infinity, 1];
   for (const took of rows.took) { least = Math.min(least, took); most = Math.max(most, took); }
   for (const [, value] of timeline.series) most = Math.max(most, value);
@@ -102,7 +102,7 @@ function nearest(x, y) {
 
 function tell(row) {
   byId("timeline-said").textContent = row === null ? ""
-    : `${instant(rows.origin_unix_nano, rows.at[row])}: ${duration(rows.took[row])}, ${causeText(report.causes[rows.cause[row]])}, ${placeText(callerOf(row))}`;
+    : `${when(row)}: ${duration(rows.took[row])}, ${causeText(report.causes[rows.cause[row]])}, ${placeText(callerOf(row))}`;
 }
 
 function pointAt(event) {
