@@ -87,6 +87,10 @@ fn wrong_usage_is_exit_code_2_and_a_line_that_names_what_is_wrong() {
             "1us to 10s",
         ),
         (
+            &["record", "--output", "out", "--all", "--sampling", "9"][..],
+            "--mode sampled",
+        ),
+        (
             &["record", "--output", "out", "--all", "--threshold", "1h"][..],
             "1us to 10s",
         ),
@@ -144,6 +148,11 @@ fn an_alert_that_cannot_be_understood_is_exit_code_2_with_what_is_allowed() {
     ] {
         let line = refusal(&record(alert), 2);
         assert!(line.contains("count > 100 per minute"), "{alert}: {line}");
+    }
+    for command in [&["run"][..], &["record", "--output", "out", "--all"]] {
+        let arguments = [command, &["--alert-webhook", "http://localhost"]].concat();
+        let line = refusal(&slowmap(&arguments), 2);
+        assert!(line.contains("say by --alert when"), "{line}");
     }
     let line = refusal(&slowmap(&["run", "--alert-webhook", "here"]), 2);
     assert!(line.contains("http://"), "{line}");

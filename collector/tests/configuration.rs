@@ -421,6 +421,26 @@ fn every_mode_is_taken_and_sampling_has_its_limits() {
 }
 
 #[test]
+fn what_goes_with_another_setting_is_refused_without_it() {
+    for mode in ["slowpath", "exact"] {
+        let message = refused(&[("SLOWMAP_MODE", mode), ("SLOWMAP_SAMPLING", "10")], "");
+        assert_names(&message, &["--sampling", "10 is for mode sampled", mode]);
+    }
+    let sampled = "detection: {mode: sampled, sampling: 10}";
+    let config = from_file(sampled);
+    assert_eq!(from_file(&config.to_yaml()).detection, config.detection);
+    // Who chooses another mode need not know of the file's share.
+    let exact = load(Layer::default(), &[("SLOWMAP_MODE", "exact")], sampled).unwrap();
+    assert_eq!(from_file(&exact.to_yaml()).detection, exact.detection);
+    let message = refused(
+        &[("SLOWMAP_ALERT_WEBHOOK", "https://hooks.example/s3cret")],
+        "",
+    );
+    assert_names(&message, &["alerts.webhook", "--alert"]);
+    assert!(!message.contains("s3cret"), "{message}");
+}
+
+#[test]
 fn a_budget_of_nothing_or_of_more_than_there_is_is_refused_with_what_is_allowed() {
     for budget in ["0", "0.05", "101", "-1"] {
         let allowed = "from 0.1 to 100";

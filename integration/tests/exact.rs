@@ -200,6 +200,12 @@ fn writes(pid: u32, output: &Path, options: &[&str]) -> Result<Value> {
     if ended.code() != Some(0) {
         bail!("slowmap record ended: {}", ended.stderr);
     }
+    // Before it starts, what it costs.
+    assert!(
+        ended.stderr.contains("more, as measured on this machine"),
+        "{}",
+        ended.stderr
+    );
     let mut summary = recording::read(output)?.summary;
     Ok(summary["writes"].take())
 }

@@ -284,6 +284,60 @@ fn an_output_directory_that_cannot_be_written_is_refused_before_the_target_is_to
 }
 
 #[test]
+fn of_a_recording_whose_disk_fills_up_what_was_written_can_be_reported() -> Result<()> {
+    if !requirement::root("of_a_recording_whose_disk_fills_up_what_was_written_can_be_reported") {
+        return Ok(());
+    }
+    let _alone = machine::alone()?;
+    let directory = tempfile::tempdir()?;
+    let [disk, copy] = ["disk", "copy"].map(|name| directory.path().join(name));
+    fs::create_dir(&disk)?;
+    let mut record = slowmap::command(["record", "--threshold", "20us", "--output"])?;
+    record.arg(disk.join("out")).arg("--");
+    record.arg(go::target("misuse", Toolchain::Installed)?);
+    record.args(["--case", "regrown", "--start-after", "1us"]);
+    // The disk is gone with the program that it is for.
+    let mut copied = slowmap::unconfigured(Path::new("sh"));
+    copied.args([
+        "-c",
+        "\"$@\"; code=$?; cp -r \"$0\"/out \"${0%disk}copy\"; exit $code",
+    ]);
+    copied
+        .arg(&disk)
+        .arg(record.get_program())
+        .args(record.get_args());
+    let line = refused(slowmap::with_small_disk(&copied, &disk, "128k"), 1)?;
+    for part in ["events.jsonl", "No space left", "`slowmap report` reads it"] {
+        assert_eq!(line.matches(part).count(), 1, "{part}: {line}");
+    }
+    let events = fs::read_to_string(copy.join("events.jsonl"))?;
+    let whole = events.lines().map(serde_json::from_str::<Value>);
+    let count = whole.collect::<Result<Vec<_>, _>>()?.len();
+    assert!(count > 5, "{count}");
+    assert!(
+        line.contains(&format!("the {count} slow writes until then")),
+        "{line}"
+    );
+    assert_eq!(
+        fs::read_dir(&copy)?.count(),
+        1,
+        "nothing half-written beside it"
+    );
+
+    let mut report = slowmap::command(["report"])?;
+    report.arg(&copy);
+    let ended = Program::run(report, PATIENCE)?;
+    assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
+    assert!(
+        ended.stdout.contains("cut off before its end"),
+        "{}",
+        ended.stdout
+    );
+    assert!(!ended.stdout.contains("unread"), "{}", ended.stdout);
+    Ok(())
+}
+
+#[test]
 fn an_unknown_configuration_key_is_named() -> Result<()> {
     let directory = TempDir::new()?;
     let file = directory.path().join("slowmap.yaml");

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{layer::layer, value::Refused};
+use super::{ConfigError, layer::layer, value::Refused};
 use crate::{
     alert::{self, Expression},
     export::webhook::{self, WebhookUrl},
@@ -21,12 +21,22 @@ pub struct AlertOptions {
     pub webhook: Option<WebhookUrl>,
 }
 
-impl From<AlertsLayer> for AlertOptions {
-    fn from(layer: AlertsLayer) -> Self {
-        Self {
-            when: layer.when.unwrap_or_default(),
-            webhook: layer.webhook,
+impl TryFrom<AlertsLayer> for AlertOptions {
+    type Error = ConfigError;
+
+    fn try_from(layer: AlertsLayer) -> Result<Self, ConfigError> {
+        let when = layer.when.unwrap_or_default();
+        if layer.webhook.is_some() && when.is_empty() {
+            return Err(ConfigError::Contradiction(
+                "alerts.webhook (--alert-webhook, SLOWMAP_ALERT_WEBHOOK): there is no alert to send; say by --alert when there \
+                 is one, or leave it out"
+                    .into(),
+            ));
         }
+        Ok(Self {
+            when,
+            webhook: layer.webhook,
+        })
     }
 }
 

@@ -52,6 +52,18 @@ macro_rules! layer {
 }
 pub(crate) use layer;
 
+impl Layer {
+    /// What is missing is taken from `lower`. A mode that wins over another makes void what was said for that one.
+    #[must_use]
+    pub fn over_lower(self, mut lower: Self) -> Self {
+        let other = |mode: Mode| mode != Mode::Sampled;
+        if self.detection.mode.is_some_and(other) {
+            lower.detection.sampling = None;
+        }
+        self.over(lower)
+    }
+}
+
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

@@ -23,7 +23,7 @@ use std::{
 
 use self::{
     alerts::AlertOptions,
-    layer::{DetectionLayer, LogLayer, Over, QueueLayer, TargetsLayer},
+    layer::{DetectionLayer, LogLayer, QueueLayer, TargetsLayer},
     otlp::{Exporter, Otlp},
     prometheus::ScrapeAddress,
     value::{
@@ -144,12 +144,12 @@ impl Config {
         let layer = layers
             .into_iter()
             .map(with_complete_signals)
-            .reduce(Over::over)
+            .reduce(Layer::over_lower)
             .unwrap_or_default();
         let signals = layer.export.signals;
         let on = |chosen: Option<Exporter>| chosen.unwrap_or(Exporter::Otlp);
         Ok(Self {
-            detection: layer.detection.into(),
+            detection: layer.detection.try_into()?,
             targets: Targets::try_from(layer.targets)?,
             without_context: layer.spans.without_context.unwrap_or_default(),
             traces: Otlp::new(on(signals.traces), layer.export.traces, otlp::TRACES_PATH)?,
@@ -179,7 +179,7 @@ impl Config {
                 .grace
                 .unwrap_or(const { Grace::from_micros(5_000_000) }),
             resource: resource(layer.resource.attributes),
-            alerts: layer.alerts.into(),
+            alerts: layer.alerts.try_into()?,
             log: Log::new(layer.log, tracing::Level::INFO),
         })
     }
@@ -262,17 +262,28 @@ fn resource(attributes: Option<BTreeMap<String, String>>) -> BTreeMap<String, St
     attributes
 }
 
-impl From<DetectionLayer> for Detection {
-    fn from(layer: DetectionLayer) -> Self {
-        Self {
+impl TryFrom<DetectionLayer> for Detection {
+    type Error = ConfigError;
+
+    fn try_from(layer: DetectionLayer) -> Result<Self, ConfigError> {
+        let mode = layer.mode.unwrap_or_default();
+        if let Some(sampling) = layer.sampling
+            && mode != Mode::Sampled
+        {
+            return Err(ConfigError::Contradiction(format!(
+                "detection.sampling (--sampling, SLOWMAP_SAMPLING): {sampling} is for mode sampled, and the mode is {mode}; \
+                 leave it out, or choose --mode sampled"
+            )));
+        }
+        Ok(Self {
             threshold: layer
                 .threshold
                 .unwrap_or(const { Threshold::from_micros(100) }),
-            mode: layer.mode.unwrap_or_default(),
+            mode,
             sampling: layer.sampling.unwrap_or(const { Sampling::new(100) }),
             budget: layer.budget.unwrap_or_default(),
             assume_go: layer.assume_go,
-        }
+        })
     }
 }
 

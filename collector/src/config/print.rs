@@ -8,6 +8,7 @@ use super::{
         ResourceLayer, ShutdownLayer, SignalsLayer, SpansLayer, TargetsLayer,
     },
     otlp::{Endpoint, Otlp, OtlpLayer},
+    value::Mode,
 };
 
 impl Config {
@@ -23,7 +24,8 @@ impl From<&Config> for Layer {
             detection: DetectionLayer {
                 threshold: Some(config.detection.threshold),
                 mode: Some(config.detection.mode),
-                sampling: Some(config.detection.sampling),
+                sampling: (config.detection.mode == Mode::Sampled)
+                    .then_some(config.detection.sampling),
                 budget: Some(config.detection.budget),
                 assume_go: config.detection.assume_go,
             },

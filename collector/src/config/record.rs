@@ -7,7 +7,7 @@ use crate::{explain::Unit, query::ServerUrl, report::TraceUrl};
 use super::{
     ConfigError, Detection, Environment, Layer,
     alerts::AlertOptions,
-    layer::{DetectionLayer, Over},
+    layer::DetectionLayer,
     value::{Glob, RecordingDuration, SeriesInterval, Threshold, Tolerance},
 };
 
@@ -145,15 +145,15 @@ impl RecordOptions {
         page: PageOptions,
         environment: &Environment,
     ) -> Result<Self, ConfigError> {
-        let layer = flags.over(environment.slowmap()?);
+        let layer = flags.over_lower(environment.slowmap()?);
         let duration = duration.unwrap_or(const { RecordingDuration::from_micros(30_000_000) });
         Ok(Self {
             targets,
             duration,
-            detection: layer.detection.into(),
+            detection: layer.detection.try_into()?,
             output,
             page,
-            alerts: layer.alerts.into(),
+            alerts: layer.alerts.try_into()?,
         })
     }
 }

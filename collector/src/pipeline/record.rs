@@ -14,7 +14,7 @@ use crate::{
     discover::{Selector, Watcher},
     export::files::{Measured, Recording, RecordingError},
     failure::Failure,
-    model::{process::Pid, summary::SkippedProcess},
+    model::{process::Pid, summary::SkippedProcess, units::Nanos},
     report::Asked,
 };
 
@@ -36,6 +36,13 @@ pub async fn record(options: RecordOptions) -> Result<(), Failure> {
         has_candidates(&selector)?;
     }
     let recording = Recording::create(&options.output).map_err(recording_failure)?;
+    if let Some(nanos) = session.cost_per_write() {
+        let (mode, cost) = (options.detection.mode, Nanos(nanos));
+        tracing::warn!(
+            "mode {mode}: while all writes are followed, each takes the target about {cost} more, as measured on this machine; \
+             for short, deliberate measurements"
+        );
+    }
     let mut command = start(&options.targets)?;
     selector
         .pids

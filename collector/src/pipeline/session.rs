@@ -90,6 +90,12 @@ impl Session {
         })
     }
 
+    /// How much longer a write takes the target while all are followed. `None`: that is not what is done, or it is not known.
+    pub(super) fn cost_per_write(&self) -> Option<u64> {
+        let cost = self.programs.write_cost()?;
+        Some(cost.per_write)
+    }
+
     /// When to `drain`.
     pub(super) fn looks(&self) -> Looks {
         let pressing = self.events.pressing();

@@ -88,6 +88,68 @@ fn a_directory_that_is_no_recording_is_refused_with_what_to_name() {
 }
 
 #[test]
+fn whatever_reads_a_recording_refuses_what_is_none_or_of_another_format() {
+    let directory = TempDir::new().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let [good, future, file, output] = ["good", "future", "file", "output"].map(path);
+    source::record(Path::new(&good), &source::writes());
+    source::record(Path::new(&future), &[]);
+    fs::write(
+        format!("{future}/summary.json"),
+        r#"{"format": 2, "version": "9.1.0"}"#,
+    )
+    .unwrap();
+    fs::write(&file, "").unwrap();
+    for (bad, words) in [
+        (&file, "file is not a recording"),
+        (&future, "use slowmap 9.1.0"),
+    ] {
+        for arguments in [
+            vec!["report", bad],
+            vec!["report", &good, "--compare", bad],
+            vec!["report", &good, "--merge", bad, "--output", &output],
+            vec!["correlate", "--csv", &file, bad],
+        ] {
+            let program = env!("CARGO_BIN_EXE_slowmap");
+            let told = Command::new(program)
+                .args(&arguments)
+                .env_clear()
+                .output()
+                .unwrap();
+            let line = String::from_utf8(told.stderr).unwrap();
+            assert_eq!(told.status.code(), Some(1), "{arguments:?}: {line}");
+            assert!(
+                line.contains(words) && line.lines().count() == 1,
+                "{arguments:?}: {line}"
+            );
+            assert!(told.stdout.is_empty() && !Path::new(&output).exists());
+        }
+    }
+}
+
+#[test]
+fn a_recording_that_was_cut_off_before_its_first_write_is_one_without_a_time() {
+    let directory = TempDir::new().unwrap();
+    fs::write(directory.path().join("events.jsonl"), "").unwrap();
+    let text = told(directory.path());
+    assert!(text.contains("cut off before its end"), "{text}");
+    let program = env!("CARGO_BIN_EXE_slowmap");
+    let arguments = ["correlate", "--csv", "/dev/null"];
+    let told = Command::new(program)
+        .args(arguments)
+        .arg(directory.path())
+        .env_clear()
+        .output();
+    let told = told.unwrap();
+    let line = String::from_utf8(told.stderr).unwrap();
+    assert_eq!(told.status.code(), Some(1), "{line}");
+    assert!(
+        line.contains("cut off before its first slow write") && line.contains("record again"),
+        "{line}"
+    );
+}
+
+#[test]
 fn a_recording_of_another_format_is_refused_with_the_version_that_reads_it() {
     let directory = TempDir::new().unwrap();
     source::record(directory.path(), &[]);

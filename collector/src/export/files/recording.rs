@@ -17,12 +17,23 @@ use crate::model::{
 const EVENTS: &str = "events.jsonl";
 const SUMMARY: &str = "summary.json";
 
+/// Its message has all of it: what went wrong is no source, which would be told twice.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
     #[error("{path} holds a recording already; choose another directory for --output, or remove it", path = path.display())]
     Exists { path: PathBuf },
-    #[error("{path}: cannot be written: {source}; choose another directory for --output", path = path.display())]
-    Write { path: PathBuf, source: io::Error },
+    #[error("{path}: cannot be written: {error}; choose another directory for --output", path = path.display())]
+    Write { path: PathBuf, error: io::Error },
+    #[error(
+        "{path}: cannot be written any more: {error}; the {writes} slow writes until then are there: copy the directory to where \
+         there is room, and `slowmap report` reads it",
+        path = path.display()
+    )]
+    Interrupted {
+        path: PathBuf,
+        error: io::Error,
+        writes: u64,
+    },
 }
 
 /// A recording in the making.
@@ -58,7 +69,7 @@ impl Recording {
     pub fn create(directory: &Path) -> Result<Self, RecordingError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
-            move |source| RecordingError::Write { path, source }
+            move |error| RecordingError::Write { path, error }
         };
         fs::create_dir_all(directory).map_err(failed(directory))?;
         let path = directory.join(EVENTS);
@@ -84,9 +95,10 @@ impl Recording {
     pub fn write(&mut self, write: &CorrelatedWrite) -> Result<(), RecordingError> {
         self.events
             .write(&EventRecord::from(write))
-            .map_err(|source| RecordingError::Write {
+            .map_err(|error| RecordingError::Interrupted {
                 path: self.directory.join(EVENTS),
-                source,
+                error,
+                writes: self.counts.writes,
             })?;
         self.count(write);
         Ok(())
@@ -131,7 +143,7 @@ impl Recording {
             recordings: Vec::new(),
         };
         let path = self.directory.join(SUMMARY);
-        replace(&path, &summary).map_err(|source| RecordingError::Write { path, source })?;
+        replace(&path, &summary).map_err(|error| RecordingError::Write { path, error })?;
         Ok(summary)
     }
 }
@@ -146,9 +158,18 @@ fn total_cost(probes: &[ProbeUse]) -> Option<u64> {
 
 fn replace(path: &Path, summary: &Summary) -> io::Result<()> {
     let unfinished = path.with_extension("json.part");
-    let mut file = File::create(&unfinished)?;
+    let written = write_whole(&unfinished, summary);
+    let replaced = written.and_then(|()| fs::rename(&unfinished, path));
+    if replaced.is_err() {
+        // Half a summary serves nobody.
+        let _ = fs::remove_file(&unfinished);
+    }
+    replaced
+}
+
+fn write_whole(path: &Path, summary: &Summary) -> io::Result<()> {
+    let mut file = File::create(path)?;
     serde_json::to_writer_pretty(&mut file, summary)?;
     file.write_all(b"\n")?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)
+    file.sync_all()
 }
