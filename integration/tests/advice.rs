@@ -38,13 +38,14 @@ impl Misuse {
 
     /// What `slowmap report` says of a recording of the target.
     fn told_of(&self, target: Command) -> Result<String> {
+        let directory = tempfile::tempdir()?;
+        let output = directory.path().join("out");
+        // The target does not wait until slowmap is built.
+        let mut record = slowmap::command(["record", "--threshold", self.threshold, "--output"])?;
+        record.arg(&output).args(["--budget", "100", "--pid"]);
         // It may have another program start it.
         let mut target = Program::start(target)?;
         target.line(PATIENCE, |line| line.starts_with("READY "))?;
-        let directory = tempfile::tempdir()?;
-        let output = directory.path().join("out");
-        let mut record = slowmap::command(["record", "--threshold", self.threshold, "--output"])?;
-        record.arg(&output).args(["--budget", "100", "--pid"]);
         record.arg(target.pid().to_string());
         succeed(record)?;
         let mut report = slowmap::command(["report"])?;
@@ -200,6 +201,28 @@ fn a_sync_map_that_gets_ever_new_keys_is_to_be_another_map() -> Result<()> {
     };
     let told = later.told_of(later.target(false)?)?;
     assert_eq!(later.advice_in(&told), None, "{told}");
+    Ok(())
+}
+
+#[test]
+fn writes_that_have_to_mark_for_the_collector_are_slow_by_it_and_not_by_their_maps() -> Result<()> {
+    if !requirement::root(
+        "writes_that_have_to_mark_for_the_collector_are_slow_by_it_and_not_by_their_maps",
+    ) {
+        return Ok(());
+    }
+    let _alone = machine::alone()?;
+    // Waiting for a CPU that others have would be the cause.
+    machine::before_other_programs(-15)?;
+    let gc_assist = Misuse {
+        case: "gc-assist",
+        toolchain: Toolchain::Installed,
+        threshold: "100us",
+        advice: "the garbage collector takes the time: lower the allocation rate",
+        place: ["GOGC", "GOMEMLIMIT"],
+    };
+    let evidence = gc_assist.is_advised_against()?;
+    assert!(evidence.contains("GC assist is "), "{evidence}");
     Ok(())
 }
 

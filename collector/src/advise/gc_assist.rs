@@ -9,8 +9,8 @@ pub fn advice(service: &str, share: &Share) -> Option<Advice> {
     let part = percent(nano, share.nano);
     Some(Advice {
         rule: "gc_assist",
-        advice: "Not the maps but the garbage collector takes the time: allocate less where it is busy, or give it room \
-                 by a larger GOGC, or a GOMEMLIMIT near what the service may use."
+        advice: "Not the maps but the garbage collector takes the time: lower the allocation rate where it is busy, or give \
+                 it room by a larger GOGC, with a GOMEMLIMIT near what the service may use as its bound."
             .into(),
         subject: service.to_owned(),
         evidence: vec![format!(

@@ -16,6 +16,7 @@ import (
 // Each case works until the deadline, misused or repaired.
 var cases = map[string]func(deadline time.Time, repaired bool){
 	"busy":          busy,
+	"gc-assist":     gcAssist,
 	"json":          jsonMaps,
 	"large-entries": largeEntries,
 	"large-map":     largeMap,
