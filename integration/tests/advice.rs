@@ -124,6 +124,24 @@ fn a_map_that_each_request_makes_anew_may_be_kept() -> Result<()> {
 }
 
 #[test]
+fn a_map_that_a_middleware_makes_anew_for_each_request_may_be_kept() -> Result<()> {
+    if !requirement::root("a_map_that_a_middleware_makes_anew_for_each_request_may_be_kept") {
+        return Ok(());
+    }
+    let _alone = machine::alone()?;
+    let middleware = Misuse {
+        case: "middleware",
+        toolchain: Toolchain::Installed,
+        threshold: "20us",
+        advice: "Each request makes this map anew.",
+        place: ["main.permissions ", "middleware.go:"],
+    };
+    let evidence = middleware.is_advised_against()?;
+    assert!(evidence.contains(" traces."), "{evidence}");
+    Ok(())
+}
+
+#[test]
 fn a_large_map_that_keeps_growing_is_to_be_made_with_its_size() -> Result<()> {
     if !requirement::root("a_large_map_that_keeps_growing_is_to_be_made_with_its_size") {
         return Ok(());

@@ -20,6 +20,7 @@ var cases = map[string]func(deadline time.Time, repaired bool){
 	"json":          jsonMaps,
 	"large-entries": largeEntries,
 	"large-map":     largeMap,
+	"middleware":    middleware,
 	"per-request":   perRequest,
 	"regrown":       regrown,
 	"sync-map":      syncMap,

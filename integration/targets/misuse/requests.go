@@ -10,26 +10,16 @@ import (
 	"time"
 )
 
-// perRequest serves requests of traces of their own, each of which makes an index anew that is the same for all.
+// perRequest serves requests each of which makes an index anew that is the same for all.
 func perRequest(deadline time.Time, repaired bool) {
 	kept := index()
-	handler := func(http.ResponseWriter, *http.Request) {
+	serve(deadline, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		if repaired {
 			sink += len(kept)
 		} else {
 			sink += len(index())
 		}
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "misuse:", err)
-		os.Exit(1)
-	}
-	go http.Serve(listener, http.HandlerFunc(handler))
-	for time.Now().Before(deadline) {
-		request("http://" + listener.Addr().String())
-		time.Sleep(5 * time.Millisecond)
-	}
+	}))
 }
 
 //go:noinline
@@ -37,6 +27,20 @@ func index() map[int]int {
 	index := map[int]int{}
 	fill(index)
 	return index
+}
+
+// serve answers requests of traces of their own.
+func serve(deadline time.Time, handler http.Handler) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "misuse:", err)
+		os.Exit(1)
+	}
+	go http.Serve(listener, handler)
+	for time.Now().Before(deadline) {
+		request("http://" + listener.Addr().String() + "/orders")
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 func request(url string) {
