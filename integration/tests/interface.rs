@@ -25,7 +25,7 @@ enum Type {
 
 use Type::{Array, Bool, Hex, Int, Object, OrNull, Text};
 
-const EVENT: [(&str, Type); 29] = [
+const EVENT: [(&str, Type); 30] = [
     ("monotonic_nano", Int),
     ("time_unix_nano", Int),
     ("duration_nano", Int),
@@ -44,6 +44,7 @@ const EVENT: [(&str, Type); 29] = [
     ("map_type", OrNull(&Text)),
     ("map_key_size", OrNull(&Int)),
     ("map_value_size", OrNull(&Int)),
+    ("map_address", OrNull(&Text)),
     ("map_len", OrNull(&Int)),
     ("map_capacity_before", OrNull(&Int)),
     ("map_capacity_after", OrNull(&Int)),

@@ -1,6 +1,7 @@
 //! Maps that grow from small at the same line again and again: their size could have been said.
 //!
-//! Events have no identity of the map. But a map only grows: where a goroutine's next growth at a line is of a map with half
+//! An address is a map's for as long as that is there, so it does not tell those apart that come one after the other. But a
+//! map only grows: where a goroutine's next growth at a line is of a map with half
 //! the entries or fewer, or where a goroutine begins with one of half the entries that others have reached, it is another
 //! map. One map that many goroutines fill is so never taken for many.
 

@@ -1,20 +1,23 @@
-//! How many entries a map had room for before and after it grew.
+//! Which map grew, and how many entries it had room for before and after.
 
 use slowmap_abi::{EventKind, WriteEvent};
 
-use crate::model::binary::MapImplementation;
+use crate::model::binary::{MapImplementation, VirtualAddress};
 
 /// Entries in a bucket of an hmap: `abi.OldMapBucketCount`.
 const BUCKET: u64 = 8;
 /// Slots in the one group of a small Swiss map: `abi.SwissMapGroupSlots`.
 const GROUP: u64 = 8;
 
+/// Which map grew: growths are given it. What is found on the stack of other writes may be left there from an earlier one.
+pub(super) fn map(event: &WriteEvent) -> Option<VirtualAddress> {
+    let grew = [EventKind::Growth, EventKind::WriteWithGrowth].map(|kind| kind as u32);
+    (grew.contains(&event.kind) && event.map != 0).then_some(VirtualAddress(event.map))
+}
+
 /// `None`: the event does not tell. Of a Swiss map with several tables only the one that grew is known.
 pub(super) fn of(event: &WriteEvent, implementation: MapImplementation) -> Option<(u64, u64)> {
-    let grew = [EventKind::Growth, EventKind::WriteWithGrowth].map(|kind| kind as u32);
-    if !grew.contains(&event.kind) || event.map == 0 {
-        return None;
-    }
+    map(event)?;
     match implementation {
         MapImplementation::Hmap => Some((
             buckets(event.map_size_before)?,

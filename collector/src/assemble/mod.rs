@@ -51,6 +51,7 @@ pub fn assemble(event: &WriteEvent, origin: Origin<'_>) -> SlowWrite {
         parts: parts(event),
         stack: stack(event),
         map_type_address: event.map_type,
+        map_address: capacity::map(event),
         map_len: (event.map_len != u64::MAX).then_some(event.map_len),
         map_capacity_before: capacity.map(|(before, _)| before),
         map_capacity_after: capacity.map(|(_, after)| after),

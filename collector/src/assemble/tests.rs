@@ -151,6 +151,7 @@ fn only_what_was_followed_from_entry_to_exit_is_a_whole_duration() {
         assert_eq!(write.duration_is_lower_bound, !whole, "{kind:?}");
         assert_eq!(write.observed == Observed::Write, whole, "{kind:?}");
         assert_eq!(write.map_capacity_before.is_some(), grew, "{kind:?}");
+        assert_eq!(write.map_address.is_some(), grew, "{kind:?}");
         assert_eq!(write.parts.get(Cause::Growth), 1_000);
     }
 }

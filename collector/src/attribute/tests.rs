@@ -37,6 +37,7 @@ fn write(observed: Observed, duration_nano: u64, parts: &[(Cause, u64)]) -> Slow
         parts: measured,
         stack: RawStack::default(),
         map_type_address: 0,
+        map_address: None,
         map_len: None,
         map_capacity_before: None,
         map_capacity_after: None,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    binary::VirtualAddress,
     cause::{Breakdown, Cause},
     frame::Frame,
     plan::ProbePair,
@@ -34,6 +35,8 @@ pub struct RecordedWrite {
     /// Of the map's type, in bytes.
     pub map_key_size: Option<u64>,
     pub map_value_size: Option<u64>,
+    /// Where a map that grew is for as long as it is there; another may be there later.
+    pub map_address: Option<VirtualAddress>,
     pub map_len: Option<u64>,
     pub map_capacity_before: Option<u64>,
     pub map_capacity_after: Option<u64>,

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use super::{
-    binary::Executable,
+    binary::{Executable, VirtualAddress},
     cause::{Breakdown, Cause},
     frame::Frame,
     plan::ProbePair,
@@ -79,6 +79,8 @@ pub struct SlowWrite {
     pub stack: RawStack,
     /// Run-time address of the map's type descriptor, 0 if not known.
     pub map_type_address: u64,
+    /// Run-time address of a map that grew, which stays for as long as there is the map; `None`: not known.
+    pub map_address: Option<VirtualAddress>,
     pub map_len: Option<u64>,
     pub map_capacity_before: Option<u64>,
     pub map_capacity_after: Option<u64>,

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::sample;
 
 /// As the interface lists them.
-const FIELDS: [&str; 29] = [
+const FIELDS: [&str; 30] = [
     "monotonic_nano",
     "time_unix_nano",
     "duration_nano",
@@ -35,6 +35,7 @@ const FIELDS: [&str; 29] = [
     "map_type",
     "map_key_size",
     "map_value_size",
+    "map_address",
     "map_len",
     "map_capacity_before",
     "map_capacity_after",
@@ -123,6 +124,7 @@ fn an_event_is_a_line_with_the_fields_of_the_interface_in_their_order() {
         (&event["map_key_size"], &event["map_value_size"]),
         (&Value::from(16), &Value::from(8))
     );
+    assert_eq!(event["map_address"], "0xc000010040");
     let leaf = &event["stack"][0];
     assert_eq!(leaf["function"], "internal/runtime/maps.(*table).rehash");
     assert_eq!(leaf["line"], 1_100);
@@ -142,6 +144,7 @@ fn what_is_not_known_of_an_event_is_null() {
         "map_type",
         "map_key_size",
         "map_value_size",
+        "map_address",
         "map_len",
         "trace_id",
         "trace_flags",

@@ -70,6 +70,7 @@ pub fn write(process: &Arc<GoProcess>) -> CorrelatedWrite {
         parts: breakdown.clone(),
         stack: RawStack::default(),
         map_type_address: 0x51_0000,
+        map_address: Some(VirtualAddress(0xc0_0001_0040)),
         map_len: Some(1_792),
         map_capacity_before: Some(2_048),
         map_capacity_after: Some(4_096),
@@ -86,20 +87,7 @@ pub fn write(process: &Arc<GoProcess>) -> CorrelatedWrite {
         function: Some("runtime.mapassign_faststr".into()),
         map_type: Some("map[string]*main.order".into()),
         entry_size: Some(EntrySize { key: 16, value: 8 }),
-        stack: vec![
-            frame(
-                "internal/runtime/maps.(*table).rehash",
-                "/go/src/internal/runtime/maps/table.go",
-                1_100,
-            ),
-            frame(
-                "runtime.mapassign_faststr",
-                "/go/src/internal/runtime/maps/runtime_faststr.go",
-                300,
-            ),
-            frame("main.(*shop).fill", "/src/shop/main.go", 42),
-            frame("main.main", "/src/shop/main.go", 12),
-        ],
+        stack: stack(),
     };
     CorrelatedWrite {
         symbolized,
@@ -112,6 +100,23 @@ pub fn write(process: &Arc<GoProcess>) -> CorrelatedWrite {
         correlation: Correlation::StackScan,
         unobserved: Vec::new(),
     }
+}
+
+fn stack() -> Vec<Frame> {
+    vec![
+        frame(
+            "internal/runtime/maps.(*table).rehash",
+            "/go/src/internal/runtime/maps/table.go",
+            1_100,
+        ),
+        frame(
+            "runtime.mapassign_faststr",
+            "/go/src/internal/runtime/maps/runtime_faststr.go",
+            300,
+        ),
+        frame("main.(*shop).fill", "/src/shop/main.go", 42),
+        frame("main.main", "/src/shop/main.go", 12),
+    ]
 }
 
 fn frame(function: &str, file: &str, line: u32) -> Frame {
@@ -134,6 +139,7 @@ pub fn bare(mut write: CorrelatedWrite) -> CorrelatedWrite {
     write.symbolized.stack.clear();
     let observed = &mut write.symbolized.attributed.write;
     observed.parent_goid = None;
+    observed.map_address = None;
     observed.map_len = None;
     observed.map_capacity_before = None;
     observed.map_capacity_after = None;

@@ -48,6 +48,7 @@ fn write(goid: u64, map_len: Option<u64>, cause: Cause) -> RecordedWrite {
         map_type: Some("map[int]int".into()),
         map_key_size: None,
         map_value_size: None,
+        map_address: None,
         map_len,
         map_capacity_before: None,
         map_capacity_after: None,

@@ -60,6 +60,7 @@ pub fn recorded(service: &str, at: f64, nanos: u64) -> RecordedWrite {
         map_type: Some(Arc::from("map[string]int")),
         map_key_size: None,
         map_value_size: None,
+        map_address: None,
         map_len: None,
         map_capacity_before: None,
         map_capacity_after: None,

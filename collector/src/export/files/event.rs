@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use crate::model::{
+    binary::VirtualAddress,
     cause::{Breakdown, Cause},
     frame::Frame,
     plan::ProbePair,
@@ -32,6 +33,7 @@ pub struct EventRecord<'a> {
     pub map_type: Option<&'a str>,
     pub map_key_size: Option<u64>,
     pub map_value_size: Option<u64>,
+    pub map_address: Option<VirtualAddress>,
     pub map_len: Option<u64>,
     pub map_capacity_before: Option<u64>,
     pub map_capacity_after: Option<u64>,
@@ -70,6 +72,7 @@ impl<'a> From<&'a CorrelatedWrite> for EventRecord<'a> {
             map_type: write.symbolized.map_type.as_deref(),
             map_key_size: entry.map(|size| size.key),
             map_value_size: entry.map(|size| size.value),
+            map_address: observed.map_address,
             map_len: observed.map_len,
             map_capacity_before: observed.map_capacity_before,
             map_capacity_after: observed.map_capacity_after,

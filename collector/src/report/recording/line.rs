@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::model::{
+    binary::VirtualAddress,
     cause::{Breakdown, Cause},
     plan::ProbePair,
     trace::Correlation,
@@ -35,9 +36,10 @@ pub struct Line<'a> {
     pub function: Option<Text<'a>>,
     #[serde(borrow)]
     pub map_type: Option<Text<'a>>,
-    /// Recordings of earlier versions have neither of the two.
+    /// Recordings of earlier versions have none of the three.
     pub map_key_size: Option<u64>,
     pub map_value_size: Option<u64>,
+    pub map_address: Option<VirtualAddress>,
     pub map_len: Option<u64>,
     pub map_capacity_before: Option<u64>,
     pub map_capacity_after: Option<u64>,

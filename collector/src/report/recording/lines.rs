@@ -83,6 +83,7 @@ fn write(line: &[u8], shared: &mut Shared) -> serde_json::Result<RecordedWrite> 
         map_type: shared.text(line.map_type),
         map_key_size: line.map_key_size,
         map_value_size: line.map_value_size,
+        map_address: line.map_address,
         map_len: line.map_len,
         map_capacity_before: line.map_capacity_before,
         map_capacity_after: line.map_capacity_after,

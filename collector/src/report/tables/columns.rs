@@ -59,6 +59,7 @@ pub const COLUMNS: &[Column] = &[
     column("map_type", Text(|write| shared(write.map_type.as_deref()))),
     column("map_key_size", Integer(|write| write.map_key_size)),
     column("map_value_size", Integer(|write| write.map_value_size)),
+    column("map_address", Text(map_address)),
     column("map_len", Integer(|write| write.map_len)),
     column(
         "map_capacity_before",
@@ -142,6 +143,12 @@ fn caller(write: &RecordedWrite) -> Option<&Frame> {
 
 fn part(write: &RecordedWrite, cause: Cause) -> Option<u64> {
     Some(write.breakdown.get(cause))
+}
+
+/// As events have it.
+fn map_address(write: &RecordedWrite) -> Option<Cow<'_, str>> {
+    let address = write.map_address?;
+    Some(format!("{:#x}", address.0).into())
 }
 
 /// Names separated by spaces; empty as a rule.
