@@ -162,6 +162,27 @@ fn a_large_map_that_keeps_growing_is_to_be_made_with_its_size() -> Result<()> {
 }
 
 #[test]
+fn a_large_map_that_goroutines_take_turns_at_makes_them_wait_for_its_lock() -> Result<()> {
+    if !requirement::root("a_large_map_that_goroutines_take_turns_at_makes_them_wait_for_its_lock")
+    {
+        return Ok(());
+    }
+    let _alone = machine::alone()?;
+    for toolchain in [Toolchain::Installed, EARLIER] {
+        let shared_map = Misuse {
+            case: "shared-map",
+            toolchain,
+            threshold: "20us",
+            advice: "Others wait for this map's lock while it grows.",
+            place: ["main.(*table).put ", "shared.go:"],
+        };
+        let evidence = shared_map.is_advised_against()?;
+        assert!(evidence.contains("It is one map, at 0x"), "{evidence}");
+    }
+    Ok(())
+}
+
+#[test]
 fn values_of_many_bytes_in_a_map_that_grows_are_to_be_pointers() -> Result<()> {
     if !requirement::root("values_of_many_bytes_in_a_map_that_grows_are_to_be_pointers") {
         return Ok(());

@@ -1,14 +1,16 @@
 //! A large map that keeps growing: few growths, each longer than the one before, or ever more pieces.
 //!
-//! Events have no identity of the map. Where each growth at a line finds as many entries as the one before or more, it is one
-//! map, or several that are filled in turn. Maps before Swiss maps grow as a whole, at twice the entries each time, so that the
-//! next growth can be told from those that were measured; Swiss maps of this size grow by one table of many.
+//! Recordings of earlier versions have no identity of the map. Where each growth at a line finds as many entries as the one
+//! before or more, it is one map, or several that are filled in turn. Maps before Swiss maps grow as a whole, at twice the
+//! entries each time, so that the next growth can be told from those that were measured; Swiss maps of this size grow by one
+//! table of many.
 
 use std::collections::HashMap;
 
-use super::{percentiles::usual_and_most, site::Site};
+use super::{percentiles::usual_and_most, shared_map::Turns, site::Site};
 use crate::model::{
     advice::{Advice, Confidence},
+    binary::VirtualAddress,
     cause::Cause,
     recorded::{ProcessKey, RecordedWrite},
     time::Ktime,
@@ -32,12 +34,14 @@ pub struct LargeMaps {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Growth {
+pub struct Growth {
     start: Ktime,
     entries: u64,
     nano: u64,
     /// Of one table of several.
     of_table: bool,
+    pub map: Option<VirtualAddress>,
+    pub goid: Option<u64>,
 }
 
 impl LargeMaps {
@@ -55,6 +59,8 @@ impl LargeMaps {
             of_table: write
                 .map_capacity_before
                 .is_some_and(|slots| slots < entries),
+            map: write.map_address,
+            goid: write.goid,
         };
         self.sites
             .entry((write.process(), site))
@@ -83,7 +89,10 @@ fn advice(site: &Site, mut growths: Vec<Growth>) -> Option<Advice> {
     } else {
         (WHOLE, WHOLE_SURE)
     };
-    (growths.len() >= least).then(|| Advice {
+    if growths.len() < least {
+        return None;
+    }
+    let large = Advice {
         rule: "large_map",
         advice: remedy(site, last),
         subject: site.text(),
@@ -96,6 +105,10 @@ fn advice(site: &Site, mut growths: Vec<Growth>) -> Option<Advice> {
         nano: growths
             .iter()
             .fold(0, |sum, growth| sum.saturating_add(growth.nano)),
+    };
+    Some(match Turns::of(&growths) {
+        Some(turns) => turns.advised(site.map_type(), last.entries, large),
+        None => large,
     })
 }
 

@@ -10,6 +10,7 @@ mod large_map;
 mod per_request;
 mod percentiles;
 mod regrown;
+mod shared_map;
 mod shares;
 mod site;
 mod sync_map;

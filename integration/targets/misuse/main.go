@@ -23,6 +23,7 @@ var cases = map[string]func(deadline time.Time, repaired bool){
 	"middleware":    middleware,
 	"per-request":   perRequest,
 	"regrown":       regrown,
+	"shared-map":    sharedMap,
 	"sync-map":      syncMap,
 }
 

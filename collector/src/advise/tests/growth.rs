@@ -141,6 +141,51 @@ fn a_large_map_that_grows_by_tables_grows_in_pieces_that_splitting_would_not_sho
     assert_eq!(advice(writes), [], "of so few pieces nobody suffers");
 }
 
+/// Growths of one map by tables, in turn by these goroutines.
+fn by_tables(goids: impl IntoIterator<Item = u64>) -> Vec<RecordedWrite> {
+    let mut writes = whole(&[(0, 30_000); 240]);
+    for ((index, write), goid) in writes.iter_mut().enumerate().zip(goids) {
+        write.map_len = Some(20_000 + index as u64 * 3_000);
+        write.map_capacity_before = Some(1_024);
+        write.map_address = Some(VirtualAddress(0xc0_0001_0040));
+        write.goid = Some(goid);
+    }
+    writes
+}
+
+#[test]
+fn a_large_map_that_goroutines_take_turns_at_makes_them_wait_for_its_lock() {
+    let found = only(by_tables((0..240).map(|index| index % 8)));
+    assert_eq!(
+        (found.rule, found.confidence),
+        ("shared_map", Confidence::High)
+    );
+    assert!(found.advice.contains("make(map[int]int, n), with n above"));
+    assert!(found.advice.contains("a lock of its own"), "{found:?}");
+    let turns = &found.evidence[1];
+    assert!(
+        turns.contains("at 0xc000010040, to which 8 goroutines write in turn: 239 of 239 times"),
+        "{turns}"
+    );
+    let of_requests = only(by_tables((0..240).map(|index| index / 40)));
+    assert_eq!(
+        (of_requests.rule, of_requests.confidence),
+        ("shared_map", Confidence::Medium),
+        "each goroutine has one turn"
+    );
+}
+
+#[test]
+fn a_map_that_is_handed_on_or_not_known_to_be_one_is_shared_by_nobody() {
+    let handed_on = by_tables((0..240).map(|index| index / 100 % 2));
+    assert_eq!(only(handed_on).rule, "large_map", "given back once");
+    let mut several = by_tables((0..240).map(|index| index % 8));
+    several[120].map_address = Some(VirtualAddress(0xc0_0001_0080));
+    assert_eq!(only(several.clone()).rule, "large_map");
+    several[120].map_address = None;
+    assert_eq!(only(several).rule, "large_map");
+}
+
 #[test]
 fn what_shrinks_or_is_small_is_no_large_map_that_keeps_growing() {
     let small = [(1_000, 1), (2_000, 2), (4_000, 4), (8_000, 8)];
