@@ -10,7 +10,8 @@ use std::{
 
 use anyhow::{Context, Result};
 
-/// A control group that may use half of a CPU, in portions of 20 of 40 ms, so that it is stopped often; gone with this.
+/// A control group that may use half of a CPU, in portions of 20 of 40 ms, so that it is stopped often; gone with this. Within
+/// its limit it has the CPU before all others: it is not to wait for what else the machine does.
 #[derive(Debug)]
 pub struct CpuLimit(PathBuf);
 
@@ -28,9 +29,11 @@ impl CpuLimit {
         let group = Self(group);
         if unified {
             group.write("cpu.max", "20000 40000")?;
+            group.write("cpu.weight", "10000")?;
         } else {
             group.write("cpu.cfs_period_us", "40000")?;
             group.write("cpu.cfs_quota_us", "20000")?;
+            group.write("cpu.shares", "102400")?;
         }
         Ok(group)
     }
