@@ -1,7 +1,7 @@
 //! A large map that keeps growing: few growths, each longer than the one before, or ever more pieces.
 //!
-//! Recordings of earlier versions have no identity of the map. Where each growth at a line finds as many entries as the one
-//! before or more, it is one map, or several that are filled in turn. Maps before Swiss maps grow as a whole, at twice the
+//! Where each growth at a line finds as many entries as the one before or more, it is one map, or several that are filled in
+//! turn; where not, the maps are told apart by their addresses, which recordings of earlier versions do not have. Maps before Swiss maps grow as a whole, at twice the
 //! entries each time, so that the next growth can be told from those that were measured; Swiss maps of this size grow by one
 //! table of many.
 
@@ -71,13 +71,29 @@ impl LargeMaps {
     pub fn advice(self) -> Vec<Advice> {
         let sites = self.sites.into_iter();
         sites
-            .filter_map(|((_, site), growths)| advice(&site, growths))
+            .filter_map(|((_, site), growths)| of_all_or_one(&site, growths))
             .collect()
     }
 }
 
-fn advice(site: &Site, mut growths: Vec<Growth>) -> Option<Advice> {
+/// Where one map comes after the other, of the one that took longest.
+fn of_all_or_one(site: &Site, mut growths: Vec<Growth>) -> Option<Advice> {
     growths.sort_unstable();
+    if let Some(advice) = advice(site, &growths) {
+        return Some(advice);
+    }
+    let mut maps: HashMap<VirtualAddress, Vec<Growth>> = HashMap::new();
+    for growth in growths {
+        if let Some(map) = growth.map {
+            maps.entry(map).or_default().push(growth);
+        }
+    }
+    let advised = maps.values().filter_map(|growths| advice(site, growths));
+    advised.max_by_key(|advice| advice.nano)
+}
+
+/// Of growths in their order.
+fn advice(site: &Site, growths: &[Growth]) -> Option<Advice> {
     let only_more = growths.is_sorted_by_key(|growth| growth.entries);
     let (first, last) = (*growths.first()?, *growths.last()?);
     let is_large = last.entries >= ENTRIES && last.entries / 4 >= first.entries;
@@ -96,7 +112,7 @@ fn advice(site: &Site, mut growths: Vec<Growth>) -> Option<Advice> {
         rule: "large_map",
         advice: remedy(site, last),
         subject: site.text(),
-        evidence: evidence(&growths, last),
+        evidence: evidence(growths, last),
         confidence: if growths.len() >= sure {
             Confidence::High
         } else {
@@ -106,7 +122,7 @@ fn advice(site: &Site, mut growths: Vec<Growth>) -> Option<Advice> {
             .iter()
             .fold(0, |sum, growth| sum.saturating_add(growth.nano)),
     };
-    Some(match Turns::of(&growths) {
+    Some(match Turns::of(growths) {
         Some(turns) => turns.advised(site.map_type(), last.entries, large),
         None => large,
     })

@@ -50,7 +50,10 @@ impl Advisor {
     /// What matters most first. `summary`: of the recording, unless it was cut off.
     pub fn advice(self, summary: Option<&Summary>) -> Vec<Advice> {
         let mut advice = self.regrown.advice();
-        advice.extend(self.large_maps.advice());
+        // A line that makes large maps again and again needs one remedy.
+        let mut large = self.large_maps.advice();
+        large.retain(|large| advice.iter().all(|again| again.subject != large.subject));
+        advice.append(&mut large);
         advice.extend(self.large_entries.advice());
         advice.extend(self.json.advice());
         advice.extend(self.sync_maps.advice());

@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 use super::{per_request, percentiles::usual_and_most, site::Site};
 use crate::model::{
     advice::{Advice, Confidence},
+    binary::VirtualAddress,
     cause::Cause,
     recorded::{ProcessKey, RecordedWrite},
 };
@@ -25,12 +26,21 @@ pub struct Regrown {
 }
 
 type TraceId = [u8; 16];
+type Goroutine = (ProcessKey, Option<u64>);
+
+/// Which map it is, as far as can be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Which {
+    At(ProcessKey, VirtualAddress),
+    Of(Goroutine),
+}
 
 #[derive(Debug, Default)]
 struct Growths {
     largest: u64,
-    /// By process and goroutine.
-    growing: HashMap<(ProcessKey, Option<u64>), Growing>,
+    growing: HashMap<Which, Growing>,
+    /// Entries at a goroutine's last growth of a map whose address is known.
+    last: HashMap<Goroutine, u64>,
     /// Maps that are complete.
     grown: Vec<Growing>,
     writes: u64,
@@ -70,7 +80,8 @@ impl Regrown {
         };
         let request = write.context.map(|context| context.trace_id);
         let growths = self.sites.entry(site).or_default();
-        growths.add((write.process(), write.goid), entries, request);
+        let goroutine = (write.process(), write.goid);
+        growths.add(goroutine, write.map_address, entries, request);
         growths.writes += 1;
         growths.nano = growths.nano.saturating_add(write.duration_nano);
     }
@@ -87,24 +98,35 @@ impl Regrown {
 impl Growths {
     fn add(
         &mut self,
-        goroutine: (ProcessKey, Option<u64>),
+        goroutine: Goroutine,
+        address: Option<VirtualAddress>,
         entries: u64,
         request: Option<TraceId>,
     ) {
         let fewer_than_half = |of: u64| entries.saturating_mul(2) <= of;
+        let (which, own) = match address {
+            Some(address) => {
+                let last = self.last.insert(goroutine, entries);
+                let which = Which::At(goroutine.0, address);
+                (which, last.is_none_or(fewer_than_half))
+            }
+            None => (Which::Of(goroutine), fewer_than_half(self.largest)),
+        };
+        self.largest = self.largest.max(entries);
         let map = |own| Growing {
             entries,
             own,
             request,
         };
-        let own = fewer_than_half(self.largest);
-        self.largest = self.largest.max(entries);
-        let Some(growing) = self.growing.get_mut(&goroutine) else {
-            self.growing.insert(goroutine, map(own));
+        let Some(growing) = self.growing.get_mut(&which) else {
+            self.growing.insert(which, map(own));
             return;
         };
         if fewer_than_half(growing.entries) {
-            self.grown.push(*growing);
+            // Another goroutine's may be the same map only where no address says which one it is.
+            if growing.own || address.is_none() {
+                self.grown.push(*growing);
+            }
             *growing = map(true);
         } else {
             growing.entries = growing.entries.max(entries);

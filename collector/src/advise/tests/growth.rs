@@ -32,6 +32,42 @@ fn one_map_that_many_goroutines_fill_is_not_many_maps() {
     assert_eq!(only(one).rule, "large_map");
 }
 
+/// Growths of maps that come one after the other, each at an address of its own, filled by seven goroutines in turn.
+fn one_after_the_other(maps: u64, entries: u64) -> Vec<RecordedWrite> {
+    let all = (0..maps).flat_map(|map| growths(map, entries).map(move |write| (map, write)));
+    let writes = all.enumerate().map(|(index, (map, mut write))| {
+        write.start = Ktime(index as u64);
+        write.map_address = Some(VirtualAddress(0xc0_0001_0000 + map * 0x40));
+        write.goid = Some(index as u64 % 7);
+        write
+    });
+    writes.collect()
+}
+
+#[test]
+fn maps_that_many_goroutines_fill_one_after_the_other_are_counted_by_their_addresses() {
+    let found = only(one_after_the_other(6, 4_096));
+    assert_eq!(found.rule, "regrown");
+    assert!(found.evidence[0].contains("6 maps"), "{found:?}");
+}
+
+#[test]
+fn a_large_map_that_was_begun_anew_meanwhile_is_still_a_large_map() {
+    let found = only(one_after_the_other(2, 1 << 40));
+    assert_eq!(found.rule, "shared_map");
+    let large = only(one_after_the_other(9, 1 << 40));
+    assert_eq!(large.rule, "regrown", "one remedy for the line");
+}
+
+#[test]
+fn a_map_that_has_moved_with_its_stack_is_not_another_one() {
+    let moved = growths(1, 1 << 40).enumerate().map(|(index, mut write)| {
+        write.map_address = Some(VirtualAddress(0xc0_0001_0000 + index as u64 / 3 * 0x40));
+        write
+    });
+    assert_eq!(only(moved).rule, "large_map");
+}
+
 #[test]
 fn maps_that_are_made_with_their_size_do_not_grow_and_get_no_advice() {
     let other = (0..100).map(|goid| write(goid, None, Cause::PageFault));
