@@ -16,6 +16,9 @@ const FLAG_BIG_ENDIAN: u8 = 1;
 const FLAG_INLINE: u8 = 2;
 /// The module text stands between two sentinels of this length.
 const SENTINEL: usize = 16;
+/// Many times what any build has: what claims more would have all of the file copied, or compared with itself.
+const MAX_VERSION: usize = 1024;
+const MAX_MODULES: usize = 1 << 20;
 
 /// A build's own description.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -41,12 +44,16 @@ impl BuildInfo {
             ..Self::default()
         };
         if let Some(text) = modules.as_deref().and_then(between_sentinels) {
-            text.lines().for_each(|line| found.add(line));
+            let mut before = "";
+            for line in text.lines() {
+                found.add(line, before);
+                before = line;
+            }
         }
         Some(found)
     }
 
-    fn add(&mut self, line: &str) {
+    fn add(&mut self, line: &str, before: &str) {
         let mut parts = line.split('\t');
         let kind = parts.next();
         let (first, second) = (
@@ -61,7 +68,8 @@ impl BuildInfo {
             Some("path") => self.path = Some(first.to_owned()),
             Some("mod") => self.main = Some(module()),
             Some("dep") => self.dependencies.push(module()),
-            Some("=>") => self.replace(&module()),
+            // Each line would make the version before it longer.
+            Some("=>") if !before.starts_with("=>") => self.replace(&module()),
             Some("build") => {
                 if let Some((key, value)) = first.split_once('=') {
                     self.settings.insert(unquoted(key), unquoted(value));
@@ -113,8 +121,12 @@ fn read(image: &Image, blob: &[u8]) -> Option<Raw> {
         true => inline_strings(blob.get(HEADER_SIZE..)?)?,
         false => pointed_strings(image, blob, flags)?,
     };
+    if version.is_empty() || version.len() > MAX_VERSION {
+        return None;
+    }
     let version = std::str::from_utf8(version).ok()?.to_owned();
-    (!version.is_empty()).then(|| (version, modules.map(<[u8]>::to_vec)))
+    let modules = modules.filter(|modules| modules.len() <= MAX_MODULES);
+    Some((version, modules.map(<[u8]>::to_vec)))
 }
 
 /// Two strings with their lengths, behind the header.
@@ -228,6 +240,19 @@ mod tests {
         );
         assert_eq!(found.settings["-buildmode"], "pie");
         assert_eq!(found.settings["-ldflags"], "-s -w -X main.a=\"b\"");
+    }
+
+    #[test]
+    fn what_replaces_a_replacement_is_no_longer_version() {
+        let text = format!("dep\ta.b/c\tv1.0.0\n{}", "=>\td.e/f\tv2.0.0\n".repeat(9));
+        let found = BuildInfo::find(&image(inline("go1.26.8", &text)), None).unwrap();
+        assert_eq!(found.dependencies[0].version, "v1.0.0 => d.e/f v2.0.0");
+    }
+
+    #[test]
+    fn a_release_as_long_as_a_book_is_none() {
+        let long = "g".repeat(MAX_VERSION + 1);
+        assert_eq!(BuildInfo::find(&image(inline(&long, "")), None), None);
     }
 
     #[test]

@@ -13,6 +13,9 @@ const METHODS: u64 = 24;
 /// With its first method, which it has even if it is not used.
 const SMALLEST: u64 = 32;
 
+/// Far more than any executable has; a damaged table may claim as many as the file has room for.
+const MAX_ITABS: usize = 1 << 20;
+
 /// All itabs of a module that can be read.
 pub fn itabs<'a>(
     image: &'a Image,
@@ -40,6 +43,7 @@ fn addresses(image: &Image, types: Types<'_>, table: &ItabTable) -> Vec<VirtualA
         ItabTable::Links { address, count } => (0..*count)
             .map_while(|index| image.word_at(*address, index.checked_mul(8)?))
             .map(VirtualAddress)
+            .take(MAX_ITABS)
             .collect(),
         ItabTable::Packed(range) => packed(image, types, range.clone()),
     }
@@ -56,7 +60,7 @@ fn packed(image: &Image, types: Types<'_>, range: Range<u64>) -> Vec<VirtualAddr
     };
     let mut found = Vec::new();
     let mut at = range.start;
-    while at < range.end {
+    while at < range.end && found.len() < MAX_ITABS {
         let address = VirtualAddress(at);
         found.push(address);
         let Some(next) = size_of(address).and_then(|size| at.checked_add(size)) else {

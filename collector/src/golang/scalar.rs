@@ -24,10 +24,13 @@ pub fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
     None
 }
 
+/// Longer than any name or path that Go writes. Without an end, a table of one text would be gone through for each name.
+const MAX_TEXT: usize = 64 * 1024;
+
 /// The text from an offset up to the next NUL.
 pub fn text_at(bytes: &[u8], offset: usize) -> Option<&str> {
     let rest = bytes.get(offset..)?;
-    let end = rest.iter().position(|byte| *byte == 0)?;
+    let end = rest.iter().take(MAX_TEXT).position(|byte| *byte == 0)?;
     std::str::from_utf8(rest.get(..end)?).ok()
 }
 
@@ -54,5 +57,6 @@ mod tests {
         assert_eq!(u64_at(&[0; 8], usize::MAX), None);
         assert_eq!(text_at(b"main\0", 0), Some("main"));
         assert_eq!(text_at(b"main", 0), None);
+        assert_eq!(text_at(&[b'a'; MAX_TEXT + 1], 0), None);
     }
 }

@@ -114,9 +114,11 @@ impl<'a> Types<'a> {
         let address = address.0.checked_add(1)?;
         let bytes = self.image.read_to_segment_end(VirtualAddress(address))?;
         let (length, start) = scalar::varint(bytes)?;
+        if length == 0 || length > MAX_NAME {
+            return None;
+        }
         let end = start.checked_add(usize::try_from(length).ok()?)?;
-        let text = std::str::from_utf8(bytes.get(start..end)?).ok()?;
-        (length > 0 && length <= MAX_NAME).then_some(text)
+        std::str::from_utf8(bytes.get(start..end)?).ok()
     }
 }
 
