@@ -1,6 +1,6 @@
 //! A function of the table: its name, its lines and the calls that were inlined into it.
 
-use std::ops::Range;
+use std::{cell::Cell, ops::Range};
 
 use crate::{golang::scalar, model::binary::VirtualAddress};
 
@@ -11,6 +11,9 @@ const PCDATA_INLINE_INDEX: usize = 2;
 const FUNCDATA_INLINE_TREE: usize = 3;
 /// Far deeper than the compiler inlines; a damaged table may have a cycle.
 const MAX_INLINE_DEPTH: usize = 256;
+/// How many runs of its tables are looked at for one function: many times what the longest that are known have. A damaged
+/// table may have as many as the file has room for, and each inlined call goes through them anew.
+const FUEL: u32 = 4 << 20;
 
 /// A function with code of its own.
 #[derive(Debug, Clone)]
@@ -19,6 +22,7 @@ pub struct Function<'a> {
     range: Range<u64>,
     structure: &'a [u8],
     name: &'a str,
+    fuel: Cell<u32>,
 }
 
 /// A call that is being executed at an address: the function's own, or one inlined into it.
@@ -38,6 +42,7 @@ impl<'a> Function<'a> {
             range,
             structure,
             name,
+            fuel: Cell::new(FUEL),
         })
     }
 
@@ -149,10 +154,10 @@ impl<'a> Function<'a> {
             return None;
         }
         let table = self.table.values.get(usize::try_from(offset).ok()?..)?;
-        pcvalue::value_at(
-            table,
-            self.table.quantum,
-            address.checked_sub(self.range.start)?,
-        )
+        let target = address.checked_sub(self.range.start)?;
+        let mut fuel = self.fuel.get();
+        let value = pcvalue::value_at(table, self.table.quantum, target, &mut fuel);
+        self.fuel.set(fuel);
+        value
     }
 }

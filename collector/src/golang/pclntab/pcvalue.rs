@@ -3,10 +3,12 @@
 
 use crate::golang::scalar;
 
-/// The value at `target`, an offset from the function's entry; `None` beyond the table's end.
-pub fn value_at(mut table: &[u8], quantum: u64, target: u64) -> Option<i32> {
+/// The value at `target`, an offset from the function's entry; `None` beyond the table's end. Each run of the table that it
+/// passes takes one of `fuel`; without, it gives up.
+pub fn value_at(mut table: &[u8], quantum: u64, target: u64, fuel: &mut u32) -> Option<i32> {
     let (mut value, mut end, mut first) = (-1i32, 0u64, true);
     loop {
+        *fuel = fuel.checked_sub(1)?;
         let (delta, length) = scalar::varint(table)?;
         if delta == 0 && !first {
             return None;
@@ -37,21 +39,32 @@ mod tests {
     /// Value 7 for 4 bytes, then 5 for 300 bytes.
     const TABLE: &[u8] = &[16, 4, 3, 0xac, 0x02, 0];
 
+    fn value_of(table: &[u8], quantum: u64, target: u64) -> Option<i32> {
+        value_at(table, quantum, target, &mut 100)
+    }
+
     #[test]
     fn each_address_has_the_value_of_its_run() {
-        assert_eq!(value_at(TABLE, 1, 0), Some(7));
-        assert_eq!(value_at(TABLE, 1, 3), Some(7));
-        assert_eq!(value_at(TABLE, 1, 4), Some(5));
-        assert_eq!(value_at(TABLE, 1, 303), Some(5));
-        assert_eq!(value_at(TABLE, 1, 304), None);
-        assert_eq!(value_at(TABLE, 4, 1215), Some(5));
+        assert_eq!(value_of(TABLE, 1, 0), Some(7));
+        assert_eq!(value_of(TABLE, 1, 3), Some(7));
+        assert_eq!(value_of(TABLE, 1, 4), Some(5));
+        assert_eq!(value_of(TABLE, 1, 303), Some(5));
+        assert_eq!(value_of(TABLE, 1, 304), None);
+        assert_eq!(value_of(TABLE, 4, 1215), Some(5));
     }
 
     #[test]
     fn a_table_cut_short_gives_nothing() {
         for end in 0..TABLE.len() {
-            assert_eq!(value_at(&TABLE[..end], 1, 400), None);
+            assert_eq!(value_of(&TABLE[..end], 1, 400), None);
         }
-        assert_eq!(value_at(&[0xff; 64], 1, 0), None);
+        assert_eq!(value_of(&[0xff; 64], 1, 0), None);
+    }
+
+    #[test]
+    fn runs_of_no_length_are_not_gone_through_for_ever() {
+        let (table, mut fuel) = ([2, 0].repeat(1_000), 100);
+        assert_eq!(value_at(&table, 1, 0, &mut fuel), None);
+        assert_eq!(fuel, 0);
     }
 }
