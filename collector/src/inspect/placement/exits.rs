@@ -20,7 +20,7 @@ const CALL_BUDGET: usize = 32;
 /// Each round only shrinks what is uncovered, so that two suffice; more would mean a mistake.
 const ROUNDS: usize = 8;
 /// No function that is probed is nearly as long.
-const MAX_CODE: usize = 1 << 20;
+const MAX_CODE: usize = 64 << 10;
 
 /// What the search has at hand, and what it may still spend.
 pub(super) struct Search<'a> {

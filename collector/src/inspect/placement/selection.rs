@@ -169,7 +169,7 @@ impl Selection {
 }
 
 /// Merging looks at each branch against the whole function; nothing in the runtime is nearly as long.
-const MERGE_LIMIT: usize = 20_000;
+const MERGE_LIMIT: usize = 4_000;
 
 /// Where two ways part and meet again, as around a write barrier, with a site on each: one site on the branch
 /// does for both, if nothing but straight code is left there.
