@@ -61,7 +61,7 @@ pub fn examine(
     let tables = Tables::embedded();
     let unverified = plan::unverified(&binary, &tables);
     if !unverified.is_empty() {
-        binary.dwarf_offsets = inspect::debug_information(&binary, &unverified);
+        binary.dwarf_offsets = inspect::debug_information(binary.image.file(), &unverified);
     }
     let plan = plan::plan(&binary, &tables);
     Ok((binary, plan))

@@ -13,7 +13,7 @@ pub mod itabs;
 pub mod layout;
 pub mod moduledata;
 pub mod pclntab;
-mod scalar;
+pub(crate) mod scalar;
 pub mod structs;
 pub mod types;
 pub mod version;

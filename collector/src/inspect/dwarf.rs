@@ -5,16 +5,31 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use gimli::{AttributeValue, DebuggingInformationEntry, EndianSlice, LittleEndian, Unit};
-use object::{Object as _, ObjectSection as _};
+use gimli::{
+    Abbreviations, AttributeValue, DebugAbbrev, DebuggingInformationEntry, EndianSlice,
+    EntriesCursor, LittleEndian, Section as _, SectionId, UnitHeader,
+};
+use object::{CompressionFormat, Object as _, ObjectSection as _};
 
-/// Far more than any section of a real executable; what asks for more would only fill the memory.
-const MAX_SECTION: u64 = 2 << 30;
+use super::{elf, patience::Patience};
+use crate::golang::scalar;
+
+/// More than all that is compressed of the largest executables becomes; what asks for more would only fill the memory.
+const MAX_UNPACKED: u64 = 256 << 20;
+/// Where entries and their names are. What else a unit leads to, such as its table of lines, is not read.
+const SECTIONS: [SectionId; 3] = [
+    SectionId::DebugInfo,
+    SectionId::DebugAbbrev,
+    SectionId::DebugStr,
+];
+/// Bytes of the table by which a unit's entries are laid out: compilers need some kilobytes.
+const MAX_ABBREVIATIONS: usize = 128 << 10;
 
 /// Asks for a struct's size, as if it were one of its fields; no field of Go's runtime has this name.
 const SIZE: &str = "sizeof";
 
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
+type Dwarf<'a> = gimli::Dwarf<Slice<'a>>;
 
 /// Byte offsets of fields written as `runtime.g.goid`: the type's full name, then the field's. `runtime.g.sizeof` is the
 /// type's size, and constants are written like fields of their package. Those that are
@@ -29,23 +44,26 @@ pub(super) fn field_offsets(data: &[u8], fields: &[&str]) -> BTreeMap<String, u6
 }
 
 fn search_file(data: &[u8], search: &mut Search<'_>) -> Option<()> {
+    if !elf::has_sane_sections(data) {
+        return None;
+    }
     let file = object::File::parse(data).ok()?;
+    let mut room = MAX_UNPACKED;
     let sections = gimli::DwarfSections::load(|id| {
         let section = file.section_by_name(id.name());
-        let content = section.and_then(|section| {
-            let size = section.compressed_file_range().ok()?.uncompressed_size;
-            (size <= MAX_SECTION).then(|| section.uncompressed_data().ok())?
-        });
+        let section = section.filter(|_| SECTIONS.contains(&id));
+        let content = section.and_then(|section| unpacked(&section, &mut room));
         Ok::<_, gimli::Error>(content.unwrap_or(Cow::Borrowed(&[])))
     })
     .ok()?;
     let dwarf = sections.borrow(|section| EndianSlice::new(section, LittleEndian));
     let mut units = dwarf.units();
     while let Some(header) = units.next().ok()? {
-        let Ok(unit) = dwarf.unit(header) else {
+        search.patience.check().ok()?;
+        let Some(abbreviations) = abbreviations(&dwarf, &header) else {
             continue;
         };
-        search.unit(&dwarf, &unit)?;
+        search.unit(&dwarf, header.entries(&abbreviations))?;
         if search.wanted.is_empty() {
             break;
         }
@@ -53,10 +71,31 @@ fn search_file(data: &[u8], search: &mut Search<'_>) -> Option<()> {
     Some(())
 }
 
+/// The section's content; `None` where it is none, or more than there is room for.
+fn unpacked<'a>(section: &object::Section<'a, '_>, room: &mut u64) -> Option<Cow<'a, [u8]>> {
+    let range = section.compressed_file_range().ok()?;
+    if range.format != CompressionFormat::None {
+        *room = room.checked_sub(range.uncompressed_size)?;
+    }
+    section.uncompressed_data().ok()
+}
+
+/// How a unit's entries are laid out; no more than [`MAX_ABBREVIATIONS`], since each takes many times the memory that it has
+/// in the file.
+fn abbreviations(dwarf: &Dwarf<'_>, header: &UnitHeader<Slice<'_>>) -> Option<Abbreviations> {
+    let table = dwarf.debug_abbrev.reader().slice();
+    let rest = table.get(header.debug_abbrev_offset().0..)?;
+    let own = rest.get(..MAX_ABBREVIATIONS).unwrap_or(rest);
+    DebugAbbrev::new(own, LittleEndian)
+        .abbreviations(gimli::DebugAbbrevOffset(0))
+        .ok()
+}
+
 /// What is still to be found, by struct.
 struct Search<'w> {
     wanted: BTreeMap<&'w str, BTreeSet<&'w str>>,
     found: BTreeMap<String, u64>,
+    patience: Patience,
 }
 
 impl<'w> Search<'w> {
@@ -68,14 +107,19 @@ impl<'w> Search<'w> {
         Self {
             wanted,
             found: BTreeMap::new(),
+            patience: Patience::begin(),
         }
     }
 
-    fn unit<'a>(&mut self, dwarf: &gimli::Dwarf<Slice<'a>>, unit: &Unit<Slice<'a>>) -> Option<()> {
-        let mut entries = unit.entries();
+    fn unit<'a>(
+        &mut self,
+        dwarf: &Dwarf<'a>,
+        mut entries: EntriesCursor<'_, Slice<'a>>,
+    ) -> Option<()> {
         // The struct whose members come next, and its depth in the tree.
         let mut inside: Option<(&'w str, isize)> = None;
         while let Some(entry) = entries.next_dfs().ok()? {
+            self.patience.step().ok()?;
             let depth = entry.depth();
             if inside.is_some_and(|(_, structure)| depth <= structure) {
                 inside = None;
@@ -85,14 +129,14 @@ impl<'w> Search<'w> {
             }
             match entry.tag() {
                 gimli::DW_TAG_constant => {
-                    self.constant(dwarf, unit, entry);
+                    self.constant(dwarf, entry);
                 }
                 gimli::DW_TAG_structure_type => {
-                    inside = self.structure(dwarf, unit, entry).map(|name| (name, depth));
+                    inside = self.structure(dwarf, entry).map(|name| (name, depth));
                 }
                 gimli::DW_TAG_member => {
                     if let Some((structure, _)) = inside.filter(|(_, above)| depth == above + 1) {
-                        self.member(dwarf, unit, entry, structure);
+                        self.member(dwarf, entry, structure);
                     }
                 }
                 _ => {}
@@ -103,12 +147,11 @@ impl<'w> Search<'w> {
 
     fn structure<'a>(
         &mut self,
-        dwarf: &gimli::Dwarf<Slice<'a>>,
-        unit: &Unit<Slice<'a>>,
+        dwarf: &Dwarf<'a>,
         entry: &DebuggingInformationEntry<Slice<'a>>,
     ) -> Option<&'w str> {
-        let name = name_of(dwarf, unit, entry)?;
-        let (known, _) = self.wanted.get_key_value(name.as_ref())?;
+        let name = name_of(dwarf, entry)?;
+        let (known, _) = self.wanted.get_key_value(name)?;
         let known = *known;
         let size = entry.attr_value(gimli::DW_AT_byte_size);
         if let Some(size) = size.and_then(|size| size.udata_value()) {
@@ -119,11 +162,10 @@ impl<'w> Search<'w> {
 
     fn constant<'a>(
         &mut self,
-        dwarf: &gimli::Dwarf<Slice<'a>>,
-        unit: &Unit<Slice<'a>>,
+        dwarf: &Dwarf<'a>,
         entry: &DebuggingInformationEntry<Slice<'a>>,
     ) -> Option<()> {
-        let name = name_of(dwarf, unit, entry)?;
+        let name = name_of(dwarf, entry)?;
         let (package, constant) = name.rsplit_once('.')?;
         let value = entry.attr_value(gimli::DW_AT_const_value)?;
         let value = value.udata_value().or_else(|| {
@@ -148,24 +190,25 @@ impl<'w> Search<'w> {
 
     fn member<'a>(
         &mut self,
-        dwarf: &gimli::Dwarf<Slice<'a>>,
-        unit: &Unit<Slice<'a>>,
+        dwarf: &Dwarf<'a>,
         entry: &DebuggingInformationEntry<Slice<'a>>,
         structure: &str,
     ) -> Option<()> {
-        let name = name_of(dwarf, unit, entry)?;
+        let name = name_of(dwarf, entry)?;
         let offset = entry
             .attr_value(gimli::DW_AT_data_member_location)?
             .udata_value()?;
-        self.find(structure, &name, offset)
+        self.find(structure, name, offset)
     }
 }
 
-fn name_of<'a>(
-    dwarf: &gimli::Dwarf<Slice<'a>>,
-    unit: &Unit<Slice<'a>>,
-    entry: &DebuggingInformationEntry<Slice<'a>>,
-) -> Option<Cow<'a, str>> {
-    let value: AttributeValue<Slice<'a>> = entry.attr_value(gimli::DW_AT_name)?;
-    Some(dwarf.attr_string(unit, value).ok()?.to_string_lossy())
+/// As Go writes names: in the entry itself, or in the section of strings.
+fn name_of<'a>(dwarf: &Dwarf<'a>, entry: &DebuggingInformationEntry<Slice<'a>>) -> Option<&'a str> {
+    match entry.attr_value(gimli::DW_AT_name)? {
+        AttributeValue::String(name) => std::str::from_utf8(name.slice()).ok(),
+        AttributeValue::DebugStrRef(offset) => {
+            scalar::text_at(dwarf.debug_str.reader().slice(), offset.0)
+        }
+        _ => None,
+    }
 }

@@ -16,6 +16,18 @@ use super::error::InspectError;
 
 type Header = FileHeader64<LE>;
 
+/// Far more than a linker makes of one executable. Names are looked for in all sections, and each of them could be as long as
+/// the file.
+const MAX_SECTIONS: usize = 1024;
+const MAX_SECTION_NAMES: u64 = 1 << 20;
+/// The same of segments, which are searched through.
+const MAX_SEGMENTS: usize = 128;
+/// Of segments with notes, and of bytes in one: a linker makes two or three, and puts ids into them.
+const MAX_NOTES: usize = 16;
+const MAX_NOTE: u64 = 64 * 1024;
+/// In bytes: the largest executables that were tried have a tenth of it.
+const MAX_RELOCATIONS: usize = 192 << 20;
+
 /// A 64-bit little-endian executable for an architecture that slowmap knows, whole as its headers say.
 pub(super) struct Elf<'data> {
     data: &'data [u8],
@@ -49,7 +61,10 @@ impl<'data> Elf<'data> {
             .program_headers(LE, data)
             .map_err(|_| InspectError::NotElf)?;
         // A file without sections, or with ones that make no sense, still has all that the kernel needs.
-        let sections = header.sections(LE, data).unwrap_or_default();
+        let sections = match has_sane_sections(data) {
+            true => header.sections(LE, data).unwrap_or_default(),
+            false => SectionTable::default(),
+        };
         Ok(Self {
             data,
             header,
@@ -80,12 +95,20 @@ impl<'data> Elf<'data> {
         self.has_section(".debug_info") || self.has_section(".zdebug_info")
     }
 
+    /// Up to those that together are longer than the file could be if no part of it were loaded twice; but for the edges of
+    /// pages none is.
     pub fn segments(&self) -> Vec<Segment> {
+        let mut room = (self.data.len() as u64).saturating_mul(2);
         let loaded = self
             .programs
             .iter()
             .filter(|program| program.p_type(LE) == elf::PT_LOAD);
         loaded
+            .take(MAX_SEGMENTS)
+            .map_while(|program| {
+                room = room.checked_sub(program.p_filesz(LE))?;
+                Some(program)
+            })
             .map(|program| Segment {
                 address: VirtualAddress(program.p_vaddr(LE)),
                 offset: FileOffset(program.p_offset(LE)),
@@ -127,7 +150,9 @@ impl<'data> Elf<'data> {
         let segments = self
             .programs
             .iter()
-            .filter_map(|program| program.notes(LE, self.data).ok()?);
+            .filter(|program| program.p_filesz(LE) <= MAX_NOTE)
+            .filter_map(|program| program.notes(LE, self.data).ok()?)
+            .take(MAX_NOTES);
         for note in segments.flatten().flatten() {
             match (note.name(), note.n_type(LE)) {
                 // NT_GO_BUILD_ID, src/cmd/link/internal/ld/elf.go
@@ -148,6 +173,9 @@ impl<'data> Elf<'data> {
     fn relocation_entries(&self) -> Option<&'data [Rela64<LE>]> {
         let address = self.dynamic_values(elf::DT_RELA).next()?;
         let size = usize::try_from(self.dynamic_values(elf::DT_RELASZ).next()?).ok()?;
+        if size > MAX_RELOCATIONS {
+            return None;
+        }
         let bytes = self.programs.iter().find_map(|program| {
             let within = address.checked_sub(program.p_vaddr(LE))?;
             let loaded = program.p_type(LE) == elf::PT_LOAD && within < program.p_filesz(LE);
@@ -161,17 +189,32 @@ impl<'data> Elf<'data> {
     }
 
     fn dynamic_values(&self, tag: elf::DynamicTag) -> impl Iterator<Item = u64> + '_ {
-        let tables = self
+        // There is one; the loader looks at no other.
+        let mut tables = self
             .programs
             .iter()
             .filter_map(|program| program.dynamic(LE, self.data).ok()?);
-        tables
+        let table = tables.next();
+        table
+            .into_iter()
             .flatten()
             .map(|entry| (entry.d_tag.get(LE), entry.d_val.get(LE)))
             .take_while(|(known, _)| *known != elf::DT_NULL)
             .filter(move |(known, _)| *known == tag)
             .map(|(_, value)| value)
     }
+}
+
+/// Whether there are few enough, with short names, to be looked through.
+pub(super) fn has_sane_sections(data: &[u8]) -> bool {
+    let sections = || {
+        let header = Header::parse(data).ok()?;
+        let sections = header.section_headers(LE, data).ok()?;
+        let names = header.section_strings_index(LE, data).ok()?;
+        let names = sections.get(names.0)?;
+        Some((sections.len(), names.sh_size(LE)))
+    };
+    sections().is_some_and(|(count, names)| count <= MAX_SECTIONS && names <= MAX_SECTION_NAMES)
 }
 
 fn header(data: &[u8]) -> Result<&Header, InspectError> {

@@ -47,6 +47,12 @@ pub enum InspectError {
         what: &'static str,
         go_version: String,
     },
+    #[error("larger than slowmap looks into: {size} bytes, of at most {most}")]
+    TooLarge { size: u64, most: u64 },
+    #[error(
+        "given up after {seconds} s of looking into it: it is damaged, or made so that this has no end"
+    )]
+    Endless { seconds: u64 },
     #[error("its Go code is linked in {sections} separate parts; slowmap reads one")]
     SplitText { sections: u64 },
     #[error("pid {pid}: no mapping of {} found in /proc/{pid}/maps", path.display())]
@@ -69,6 +75,8 @@ impl InspectError {
             | Self::GoLibrary { .. }
             | Self::UnsupportedBuildMode { .. }
             | Self::Malformed { .. }
+            | Self::TooLarge { .. }
+            | Self::Endless { .. }
             | Self::SplitText { .. } => "unusual_binary",
         }
     }

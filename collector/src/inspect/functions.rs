@@ -10,7 +10,11 @@ use crate::{
     model::binary::{Architecture, Function, VirtualAddress},
 };
 
-use super::placement::{self, Code, CodeSource};
+use super::{
+    error::InspectError,
+    patience::Patience,
+    placement::{self, Code, CodeSource},
+};
 
 /// What the linker fills the space between functions with on amd64: `int3`.
 const PADDING: u8 = 0xcc;
@@ -36,11 +40,12 @@ pub(super) struct Survey {
 }
 
 impl Text<'_> {
-    pub fn survey(&self, wanted: &[&str]) -> Survey {
+    pub fn survey(&self, wanted: &[&str], patience: &mut Patience) -> Result<Survey, InspectError> {
         let wanted: BTreeSet<&str> = wanted.iter().copied().collect();
         let mut survey = Survey::default();
         let mut chosen: BTreeMap<&str, pclntab::Function<'_>> = BTreeMap::new();
         for function in self.table.functions() {
+            patience.step()?;
             let name = function.name();
             survey.has_hmap |= name == HMAP_GROWTH;
             survey.has_cgo |= name.starts_with(CGO_PACKAGE);
@@ -50,11 +55,14 @@ impl Text<'_> {
                 chosen.insert(name, function);
             }
         }
-        survey.functions = chosen
-            .into_iter()
-            .filter_map(|(name, function)| Some((name.to_owned(), self.place(&function)?)))
-            .collect();
-        survey
+        for (name, function) in chosen {
+            patience.check()?;
+            let placed = self.place(&function);
+            survey
+                .functions
+                .extend(placed.map(|placed| (name.to_owned(), placed)));
+        }
+        Ok(survey)
     }
 
     fn place(&self, function: &pclntab::Function<'_>) -> Option<Function> {

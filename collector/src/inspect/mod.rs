@@ -8,6 +8,7 @@ mod dwarf;
 mod elf;
 mod error;
 mod functions;
+mod patience;
 pub mod placement;
 pub mod process;
 
@@ -32,6 +33,10 @@ use crate::{
 
 use elf::Elf;
 use functions::{Survey, Text};
+use patience::Patience;
+
+/// No linker makes as much of Go code; a file with a hole in it can be as long as it says.
+const MAX_FILE: u64 = 4 << 30;
 
 /// The GOEXPERIMENT that keeps the older maps in releases that have both.
 const NO_SWISS_MAP: &str = "noswissmap";
@@ -72,6 +77,7 @@ pub fn inspect_bytes(
     display_path: &Path,
     wanted: &Wanted<'_>,
 ) -> Result<GoBinary, InspectError> {
+    let mut patience = Patience::begin();
     let file = File::read(bytes)?;
     let go = GoParts::find(&file, wanted.assumed)?;
     let layout = go.layout;
@@ -92,19 +98,17 @@ pub fn inspect_bytes(
         functions,
         has_hmap,
         has_cgo,
-    } = text.survey(wanted.functions);
-    let experiment = go
-        .version
-        .experiments
-        .iter()
-        .any(|name| name == NO_SWISS_MAP);
-    let map_implementation = match has_hmap || experiment {
-        true => MapImplementation::Hmap,
-        false => layout.default_map(),
-    };
+    } = text.survey(wanted.functions, &mut patience)?;
+    let map_implementation = go.map_implementation(has_hmap);
     let base = VirtualAddress(go.moduledata.types.start);
     let types = Types::new(&file.image, layout, map_implementation, base);
-    let itabs = wanted_itabs(&file.image, types, &go.moduledata, wanted.itabs);
+    let itabs = wanted_itabs(
+        &file.image,
+        types,
+        &go.moduledata,
+        wanted.itabs,
+        &mut patience,
+    )?;
     Ok(GoBinary {
         path: display_path.to_owned(),
         build_mode: go.build.settings.get("-buildmode").cloned(),
@@ -148,6 +152,13 @@ struct File {
 
 impl File {
     fn read(bytes: FileBytes) -> Result<Self, InspectError> {
+        let size = bytes.as_slice().len() as u64;
+        if size > MAX_FILE {
+            return Err(InspectError::TooLarge {
+                size,
+                most: MAX_FILE,
+            });
+        }
         let elf = Elf::parse(bytes.as_slice())?;
         let architecture = elf.architecture;
         let position_independent = elf.is_position_independent();
@@ -221,6 +232,15 @@ impl GoParts {
             moduledata,
         })
     }
+
+    /// `has_hmap`: it has a function that only the maps with buckets have.
+    fn map_implementation(&self, has_hmap: bool) -> MapImplementation {
+        let experiments = &self.version.experiments;
+        match has_hmap || experiments.iter().any(|name| name == NO_SWISS_MAP) {
+            true => MapImplementation::Hmap,
+            false => self.layout.default_map(),
+        }
+    }
 }
 
 fn wanted_itabs(
@@ -228,13 +248,19 @@ fn wanted_itabs(
     types: Types<'_>,
     moduledata: &Moduledata,
     wanted: &[(&str, &str)],
-) -> Vec<Itab> {
+    patience: &mut Patience,
+) -> Result<Vec<Itab>, InspectError> {
+    let mut found = Vec::new();
     if wanted.is_empty() {
-        return Vec::new();
+        return Ok(found);
     }
-    itabs::itabs(image, types, &moduledata.itabs)
-        .filter(|itab| wanted.contains(&(itab.interface.as_str(), itab.concrete.as_str())))
-        .collect()
+    for itab in itabs::itabs(image, types, &moduledata.itabs) {
+        patience.step()?;
+        if wanted.contains(&(itab.interface.as_str(), itab.concrete.as_str())) {
+            found.push(itab);
+        }
+    }
+    Ok(found)
 }
 
 /// UPX leaves its mark in the first page.
@@ -267,10 +293,10 @@ fn own_layout(file: &[u8]) -> Option<&'static Layout> {
     derived::layout(&dwarf::field_offsets(file, &fields))
 }
 
-/// Offsets of fields, sizes of structs (`runtime.g.sizeof`) and constants, from an executable's debug information.
+/// Offsets of fields, sizes of structs (`runtime.g.sizeof`) and constants, from the debug information of an executable file.
 /// Those that it does not have are missing from the result.
-pub fn debug_information(binary: &GoBinary, fields: &[&str]) -> BTreeMap<String, u64> {
-    dwarf::field_offsets(binary.image.file(), fields)
+pub fn debug_information(file: &[u8], fields: &[&str]) -> BTreeMap<String, u64> {
+    dwarf::field_offsets(file, fields)
 }
 
 fn no_release(build: &BuildInfo) -> InspectError {

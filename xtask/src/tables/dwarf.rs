@@ -41,7 +41,7 @@ pub fn runtime_offsets(binaries: &[GoBinary]) -> BTreeMap<&'static str, u64> {
     let fields = slowmap::plan::runtime_fields();
     let mut found = BTreeMap::new();
     for binary in binaries {
-        let own = inspect::debug_information(binary, fields);
+        let own = inspect::debug_information(binary.image.file(), fields);
         let known = fields
             .iter()
             .filter_map(|field| Some((*field, *own.get(*field)?)));
@@ -53,5 +53,5 @@ pub fn runtime_offsets(binaries: &[GoBinary]) -> BTreeMap<&'static str, u64> {
 pub fn layout(binary: &GoBinary) -> Option<&'static Layout> {
     let fields = derived::fields();
     let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-    derived::layout(&inspect::debug_information(binary, &fields))
+    derived::layout(&inspect::debug_information(binary.image.file(), &fields))
 }
