@@ -85,8 +85,8 @@ impl Image {
         })
     }
 
-    /// Segments with their bytes; those that the file does not hold in full are left out.
-    pub fn segments(&self) -> impl Iterator<Item = (&Segment, &[u8])> {
+    /// Segments with their bytes, by address; those that the file does not hold in full are left out.
+    pub fn segments(&self) -> impl DoubleEndedIterator<Item = (&Segment, &[u8])> {
         self.segments
             .iter()
             .filter_map(|segment| Some((segment, self.segment_bytes(segment)?)))

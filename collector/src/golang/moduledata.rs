@@ -74,8 +74,10 @@ impl Moduledata {
 /// Places that hold the header's address: words of the file, or relocations to it.
 fn candidates(image: &Image, header: VirtualAddress) -> impl Iterator<Item = VirtualAddress> {
     let wanted = header.0.to_le_bytes();
+    // The last segment first: it is the data, and what comes before is as large as the file.
     let words = image
         .segments()
+        .rev()
         .filter(|(segment, _)| !segment.executable)
         .flat_map(move |(segment, bytes)| {
             let matching = bytes.chunks_exact(8).enumerate();
