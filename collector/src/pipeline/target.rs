@@ -1,10 +1,10 @@
 //! A process that probes are attached to, and what its events are read with.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use super::memory;
 use crate::{
-    discover::{executable_link, target_tid},
+    discover::{executable_link, printable, target_tid},
     examine::{Examined, examine_process},
     golang::build_id::htlhash,
     inspect::InspectError,
@@ -130,12 +130,15 @@ impl Binaries {
                 .is_ok_and(|examined| !examined.0.image.is_unchanged())
         };
         if self.known.get(&key).is_none_or(stale) {
+            let begin = Instant::now();
             let examined = examine_process(
                 process.pid,
                 &executable_link(process.pid),
                 &process.executable,
                 self.assumed,
             );
+            let executable = printable(&process.executable.to_string_lossy()).into_owned();
+            tracing::debug!(executable, took = ?begin.elapsed(), "looked into");
             if let Ok((binary, _)) = &examined {
                 binary.image.forget_pages();
                 memory::give_back();
