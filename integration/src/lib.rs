@@ -9,6 +9,7 @@ pub mod cargo;
 pub mod case;
 pub mod collector;
 pub mod cpu_limit;
+pub mod cycles;
 pub mod debian;
 pub mod frameworks;
 pub mod gateway;

@@ -2,6 +2,7 @@
 
 mod bench;
 mod case;
+mod cycles;
 mod demo;
 mod ebpf;
 mod image;
@@ -34,6 +35,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Records services whose P99 spikes, and the same repaired, and writes docs/case.md about them
     Case,
+    /// Attaches to services that work and detaches, a thousand times, and sees that they are unharmed
+    Cycles(cycles::Arguments),
     /// Compares the tables of what a Go release changes with the DWARF of programs that it builds
     Tables(tables::Arguments),
     /// Makes the container image, without a container engine
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Task::Test => test::run(),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Case => case::run(),
+        Task::Cycles(arguments) => cycles::run(&arguments),
         Task::Tables(arguments) => tables::run(&arguments),
         Task::Image(arguments) => image::run(&arguments),
         Task::Vm(arguments) => vm::run(&arguments),
