@@ -5,6 +5,7 @@ mod case;
 mod cycles;
 mod demo;
 mod ebpf;
+mod fuzz;
 mod image;
 mod interrupt;
 mod machine;
@@ -37,6 +38,8 @@ enum Task {
     Case,
     /// Attaches to services that work and detaches, a thousand times, and sees that they are unharmed
     Cycles(cycles::Arguments),
+    /// Tries the readers of executables on hostile input
+    Fuzz(fuzz::Arguments),
     /// Compares the tables of what a Go release changes with the DWARF of programs that it builds
     Tables(tables::Arguments),
     /// Makes the container image, without a container engine
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Case => case::run(),
         Task::Cycles(arguments) => cycles::run(&arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Tables(arguments) => tables::run(&arguments),
         Task::Image(arguments) => image::run(&arguments),
         Task::Vm(arguments) => vm::run(&arguments),

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use integration::{cache, cargo, go, go::Toolchain};
 
 use crate::{
-    ebpf, interrupt,
+    ebpf, fuzz, interrupt,
     machine::{self, Package},
     run,
     vm::EMULATOR,
@@ -20,12 +20,15 @@ use crate::{
 /// Targets in `integration/targets` that the end-to-end tests run.
 const TARGETS: [&str; 4] = ["correlate", "misuse", "shop", "truth"];
 
+/// Seconds for each kind of hostile input; `cargo xtask fuzz` takes more.
+const FUZZING: u32 = 2;
+
 struct Step {
     name: &'static str,
     does: fn(&Path) -> Result<()>,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step {
         name: "format",
         does: |_| succeed(&["fmt", "--all", "--check"], &[]),
@@ -53,6 +56,10 @@ const STEPS: [Step; 9] = [
             tests(&["--package", "xtask"], &[], skipped)?;
             tests(&["--package", "integration", "--lib"], &[], skipped)
         },
+    },
+    Step {
+        name: "hostile input",
+        does: |_| fuzz::all(FUZZING),
     },
     Step {
         name: "BPF programs",

@@ -10,6 +10,8 @@ mod error;
 mod functions;
 mod patience;
 pub mod placement;
+// Reads /proc, and so no input that a fuzzer makes.
+#[cfg(not(fuzzing))]
 pub mod process;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};

@@ -1,0 +1,50 @@
+//! Machine code: where probes would go in it. All calls lead to the same code.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use slowmap_fuzz::{
+    inspect::placement::{Code, CodeSource, place},
+    memory::TEXT,
+    model::binary::{FileOffset, VirtualAddress},
+};
+
+/// What it takes grows with the square of the length, and more bytes are no more ways to go wrong.
+const LONGEST: usize = 2048;
+
+struct Everywhere<'a>(&'a [u8]);
+
+impl CodeSource for Everywhere<'_> {
+    fn function_at(&self, address: VirtualAddress) -> Option<Code<'_>> {
+        // Some calls lead nowhere, some to what grows a stack.
+        let name = match address.0 % 4 {
+            0 => return None,
+            1 => "runtime.morestack_noctxt",
+            _ => "main.f",
+        };
+        let bytes = self.0;
+        Some(Code {
+            name,
+            address,
+            bytes,
+        })
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let bytes = bytes.get(..LONGEST).unwrap_or(bytes);
+    let code = Code {
+        name: "main.f",
+        address: VirtualAddress(TEXT),
+        bytes,
+    };
+    let range = TEXT..TEXT + bytes.len() as u64;
+    let offset_of = |address: VirtualAddress| {
+        range
+            .contains(&address.0)
+            .then(|| FileOffset(address.0 - TEXT))
+    };
+    let placement = place(&code, &Everywhere(bytes), &offset_of);
+    for site in placement.exits.iter().chain(&placement.entry) {
+        assert!(range.contains(&site.address.0));
+    }
+});
