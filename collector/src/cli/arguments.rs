@@ -122,7 +122,7 @@ pub struct RecordArguments {
     #[arg(last = true, value_name = "CMD", num_args = 1.., group = "targets")]
     pub cmd: Vec<OsString>,
     /// How long to record, e.g. 30s, 2m [default: 30s]
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, visible_alias = "timeout", value_name = "DURATION")]
     pub duration: Option<RecordingDuration>,
     #[command(flatten)]
     pub detection: DetectionArguments,
@@ -278,6 +278,9 @@ pub struct PageArguments {
     /// Have report.html tell times as those since the process began, not as UTC
     #[arg(long)]
     pub since_start: bool,
+    /// How many causes and functions are listed on the terminal, 1 to 1000 [default: 5]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub top: Option<u16>,
 }
 
 /// Says what a Go binary is, and which probes would be placed where, or exactly why not.

@@ -71,6 +71,7 @@ impl From<PageArguments> for PageOptions {
         Self {
             trace_url: arguments.trace_url,
             since_start: arguments.since_start,
+            top: arguments.top,
         }
     }
 }

@@ -62,6 +62,8 @@ pub struct PageOptions {
     pub trace_url: Option<TraceUrl>,
     /// Times are those since the process began.
     pub since_start: bool,
+    /// How many causes and functions are told of; `None`: a few.
+    pub top: Option<u16>,
 }
 
 /// What is made of several recordings.

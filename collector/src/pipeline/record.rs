@@ -10,7 +10,7 @@ use super::{
     session::Session, signals::Signals,
 };
 use crate::{
-    config::{RecordOptions, RecordTargets},
+    config::{RecordOptions, RecordTargets, value::Mode},
     discover::{Selector, Watcher},
     export::files::{Measured, Recording, RecordingError},
     failure::Failure,
@@ -38,9 +38,13 @@ pub async fn record(options: RecordOptions) -> Result<(), Failure> {
     let recording = Recording::create(&options.output).map_err(recording_failure)?;
     if let Some(nanos) = session.cost_per_write() {
         let (mode, cost) = (options.detection.mode, Nanos(nanos));
+        let share = match mode {
+            Mode::Sampled => format!("in {} % of the time", options.detection.sampling),
+            Mode::Exact | Mode::Slowpath => "all the time".to_owned(),
+        };
         tracing::warn!(
-            "mode {mode}: while all writes are followed, each takes the target about {cost} more, as measured on this machine; \
-             for short, deliberate measurements"
+            "mode {mode}: {share} all writes are followed; each then takes the target about {cost} more, as measured on this \
+             machine; for short, deliberate measurements"
         );
     }
     let mut command = start(&options.targets)?;
@@ -212,6 +216,7 @@ impl Recorder {
         let asked = Asked {
             trace_url: self.options.page.trace_url,
             since_start: self.options.page.since_start,
+            top: self.options.page.top,
             comparison: None,
         };
         let told = report::write(&self.options.output, &asked)?;

@@ -29,6 +29,7 @@ pub fn report(options: &ReportOptions) -> Result<String, Failure> {
     let asked = Asked {
         trace_url: options.page.trace_url.clone(),
         since_start: options.page.since_start,
+        top: options.page.top,
         comparison,
     };
     let text = write(directory, &asked)?;
@@ -53,7 +54,7 @@ fn compare(before: &Path, after: &Path) -> Result<Comparison, Failure> {
 pub(super) fn write(directory: &Path, asked: &Asked) -> Result<String, Failure> {
     let recording = Recording::open(directory)?.shown_on(progress());
     let reported = report::write(&recording, asked, &mut Advising::default())?;
-    Ok(terminal::recording(&recording, &reported))
+    Ok(terminal::recording(&recording, &reported, asked.top))
 }
 
 /// Shows nothing unless stderr is a terminal.

@@ -20,6 +20,8 @@ pub struct Asked {
     pub trace_url: Option<TraceUrl>,
     /// Times are those since the process began.
     pub since_start: bool,
+    /// How many causes and functions are listed in what is told; `None`: a few.
+    pub top: Option<u16>,
     /// With another recording, as the one after.
     pub comparison: Option<Comparison>,
 }

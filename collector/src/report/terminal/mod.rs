@@ -16,14 +16,14 @@ use crate::model::advice::Advice;
 use crate::model::summary::{Latency, Losses, Summary};
 use crate::model::units::{Digits, Nanos};
 
-/// How many causes and functions are listed.
-const LISTED: usize = 5;
+/// How many causes and functions are listed unless more are asked for.
+const LISTED: u16 = 5;
 
 /// What was read back of a recording, and what could not be.
-pub fn recording(recording: &Recording, reported: &Reported) -> String {
+pub fn recording(recording: &Recording, reported: &Reported, top: Option<u16>) -> String {
     let directory = &recording.directory;
     let mut text = match &recording.summary {
-        Some(known) => summary(known, directory),
+        Some(known) => summary(known, directory, top.unwrap_or(LISTED).into()),
         None => format!(
             "{}: cut off before its end; losses, cost and time are not known\n",
             directory.display()
@@ -58,14 +58,14 @@ fn lines_unread(unread: Unread) -> String {
 }
 
 /// A few lines about a recording and where it is.
-pub fn summary(summary: &Summary, directory: &Path) -> String {
+fn summary(summary: &Summary, directory: &Path, top: usize) -> String {
     // Writing to a string cannot fail.
     let mut text = String::new();
-    let _ = write(&mut text, summary, directory);
+    let _ = write(&mut text, summary, directory, top);
     text
 }
 
-fn write(out: &mut impl Write, summary: &Summary, directory: &Path) -> fmt::Result {
+fn write(out: &mut impl Write, summary: &Summary, directory: &Path, top: usize) -> fmt::Result {
     let counts = &summary.counts;
     writeln!(
         out,
@@ -90,12 +90,12 @@ fn write(out: &mut impl Write, summary: &Summary, directory: &Path) -> fmt::Resu
         .by_cause
         .iter()
         .map(|(cause, count)| (cause.name(), *count));
-    write_largest(out, "causes", causes)?;
+    write_largest(out, "causes", causes, top)?;
     let functions = counts
         .by_function
         .iter()
         .map(|(function, count)| (function.as_str(), *count));
-    write_largest(out, "written by", functions)?;
+    write_largest(out, "written by", functions, top)?;
     write_losses(out, &summary.losses)?;
     if let Some(cost) = summary.estimated_cost_nano {
         let hits: u64 = summary.probes.iter().map(|probe| probe.hits).sum();
@@ -138,14 +138,15 @@ fn write_largest<'a>(
     out: &mut impl Write,
     label: &str,
     counts: impl Iterator<Item = (&'a str, u64)>,
+    top: usize,
 ) -> fmt::Result {
     let mut counts: Vec<_> = counts.collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    for (index, (name, count)) in counts.iter().take(LISTED).enumerate() {
+    for (index, (name, count)) in counts.iter().take(top).enumerate() {
         let label = if index == 0 { label } else { "" };
         writeln!(out, "  {label:<10} {count:>7}  {name}")?;
     }
-    match counts.len().checked_sub(LISTED) {
+    match counts.len().checked_sub(top) {
         Some(more @ 1..) => writeln!(out, "  {:<10} {:>7}  and {more} more", "", ""),
         _ => Ok(()),
     }
@@ -239,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_summary_says_what_was_found_lost_and_spent() {
-        let text = summary(&example(), Path::new("out"));
+        let text = summary(&example(), Path::new("out"), 5);
         let expected = "\
 12 slow map writes (100 us or more) in 10 s, 9 of them in a trace
   latency    p50 150 us  p90 2.34 ms  p99 12.5 ms  max 1 s
@@ -252,6 +253,8 @@ mod tests {
   files      out
 ";
         assert_eq!(text, expected);
+        let shorter = summary(&example(), Path::new("out"), 1);
+        assert!(shorter.contains("and 1 more") && !shorter.contains("gc_assist"));
     }
 
     #[test]
@@ -284,7 +287,7 @@ mod tests {
             targets: vec![target],
             ..example()
         };
-        let text = summary(&governed, Path::new("out"));
+        let text = summary(&governed, Path::new("out"), 5);
         let line = "  given up   deschedule in 7: seen 8.25 % of the time, for a budget of 1 % of its CPU\n";
         assert!(text.contains(line), "{text}");
         assert_eq!(text.matches("given up").count(), 1);
@@ -300,7 +303,7 @@ mod tests {
             estimated_cost_nano: None,
             ..example()
         };
-        let text = summary(&summary_of_nothing, Path::new("out"));
+        let text = summary(&summary_of_nothing, Path::new("out"), 5);
         assert!(
             !text.contains("latency") && !text.contains("cost"),
             "{text}"
