@@ -17,6 +17,8 @@ pub struct Texts {
     title: &'static str,
     /// What it does.
     service: &'static str,
+    /// What is not explained, and why.
+    limits: &'static str,
     /// What was wrong, and what the code does now.
     repair: &'static str,
     /// Files and functions of `integration/targets/intake`.
@@ -27,6 +29,8 @@ pub const LARGE_MAP: Texts = Texts {
     title: "One large map under a lock",
     service: "A service takes in batches of events and remembers their ids, up to 15 million, so that each is passed on once. \
         Requests look their ids up and add them under a lock. When it remembers too many, it begins anew.",
+    limits: "What is not explained: while such a map moves its entries over, each write moves some of them, far below the \
+        threshold. Where requests bring so many writes that they queue, that alone is a spike.",
     repair: "A map of Go 1.23 and before doubles at once: the write that makes it grow gets an array for twice as many entries, \
         and zeroes it if the memory was used before, for hundreds of megabytes at the end. Who wants the lock waits. \
         Repaired, the ids are in 256 maps with a lock each, made with the size that they get, and emptied by `clear`, \
@@ -42,6 +46,8 @@ pub const BUILT_ANEW: Texts = Texts {
     service: "A service answers what each of 300,000 products costs. Every twelve seconds it gets the whole price list anew. With \
         Go 1.24 and later a map grows by parts of 1,024 entries, so that no single write takes as long as above; \
         there are just hundreds of them in a row.",
+    limits: "What the writes do not make up is the time of all the others under the same lock: 300,000 of them are below the \
+        threshold.",
     repair: "The map was made without its size, and filled while the lock was held. Repaired, it is made with its size, filled \
         before anybody has to wait for it, and then put in the old one's place.",
     code: [
@@ -99,6 +105,7 @@ fn section(out: &mut String, played: &Played) -> Result<()> {
         "And `slowmap correlate` against the Prometheus that scrapes the service, with the query\n`{P99}`:\n"
     )?;
     block(out, "", &before.correlated)?;
+    writeln!(out, "{}\n", texts.limits)?;
     let [wrong, right] = texts.code;
     writeln!(out, "### The line, and the repair\n")?;
     block(out, "go", &function(wrong)?)?;
