@@ -1,9 +1,11 @@
 //! Maps that grow from small at the same line again and again: their size could have been said.
 //!
-//! An address is a map's for as long as that is there, so it does not tell those apart that come one after the other. But a
-//! map only grows: where a goroutine's next growth at a line is of a map with half
-//! the entries or fewer, or where a goroutine begins with one of half the entries that others have reached, it is another
-//! map. One map that many goroutines fill is so never taken for many.
+//! A map only grows: where the next growth of a map at the same address has half the entries or fewer, it is another map. One at
+//! an address that was not seen before is another one, too, unless it could be a map that has moved with its goroutine's
+//! stack. A growth that is told of by a wait within it has no address, and counts for no map. Recordings of earlier
+//! versions have no addresses at all: there a goroutine's next growth is of another map if it has half the entries or fewer,
+//! and its first one if it has half of what others have reached. One map that many goroutines fill is so never taken for
+//! many.
 
 use std::collections::{HashMap, HashSet};
 
@@ -38,6 +40,8 @@ enum Which {
 #[derive(Debug, Default)]
 struct Growths {
     largest: u64,
+    /// Whether maps are told apart by their addresses.
+    addressed: bool,
     growing: HashMap<Which, Growing>,
     /// Entries at a goroutine's last growth of a map whose address is known.
     last: HashMap<Goroutine, u64>,
@@ -106,10 +110,16 @@ impl Growths {
         let fewer_than_half = |of: u64| entries.saturating_mul(2) <= of;
         let (which, own) = match address {
             Some(address) => {
+                if !std::mem::replace(&mut self.addressed, true) {
+                    // What came before is of one of these maps, and not known of which.
+                    self.growing.clear();
+                    self.grown.clear();
+                }
                 let last = self.last.insert(goroutine, entries);
                 let which = Which::At(goroutine.0, address);
                 (which, last.is_none_or(fewer_than_half))
             }
+            None if self.addressed => return,
             None => (Which::Of(goroutine), fewer_than_half(self.largest)),
         };
         self.largest = self.largest.max(entries);

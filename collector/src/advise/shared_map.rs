@@ -24,17 +24,26 @@ pub struct Turns {
     writers: usize,
     /// Growths in another goroutine than the one before.
     changes: usize,
+    /// Whose map is known.
     growths: usize,
 }
 
 impl Turns {
-    /// Of growths in their order; `None`: they are not known to be of one map that several goroutines share.
+    /// Of growths in their order; `None`: they are not known to be of one map that several goroutines share. One that is told
+    /// of by a wait within it is not known to be of any map, and does not count; most have to be known.
     pub fn of(growths: &[Growth]) -> Option<Self> {
-        let map = growths.first()?.map?;
-        let goids: Vec<u64> = growths
-            .iter()
-            .map(|growth| growth.goid.filter(|_| growth.map == Some(map)))
+        let known = || {
+            growths
+                .iter()
+                .filter_map(|growth| Some((growth.map?, growth.goid)))
+        };
+        let (map, _) = known().next()?;
+        let goids: Vec<u64> = known()
+            .map(|(other, goid)| goid.filter(|_| other == map))
             .collect::<Option<_>>()?;
+        if goids.len() * 2 < growths.len() {
+            return None;
+        }
         let turns = Self {
             map,
             writers: goids.iter().collect::<HashSet<_>>().len(),

@@ -52,6 +52,16 @@ fn maps_that_many_goroutines_fill_one_after_the_other_are_counted_by_their_addre
 }
 
 #[test]
+fn a_growth_whose_map_is_not_known_is_no_map_of_its_own_where_others_are_known() {
+    let mut writes = one_after_the_other(6, 4_096);
+    for write in writes.iter_mut().step_by(2) {
+        write.map_address = None;
+    }
+    let found = only(writes);
+    assert!(found.evidence[0].contains("6 maps"), "{found:?}");
+}
+
+#[test]
 fn a_large_map_that_was_begun_anew_meanwhile_is_still_a_large_map() {
     let found = only(one_after_the_other(2, 1 << 40));
     assert_eq!(found.rule, "shared_map");
@@ -219,7 +229,11 @@ fn a_map_that_is_handed_on_or_not_known_to_be_one_is_shared_by_nobody() {
     several[120].map_address = Some(VirtualAddress(0xc0_0001_0080));
     assert_eq!(only(several.clone()).rule, "large_map");
     several[120].map_address = None;
-    assert_eq!(only(several).rule, "large_map");
+    assert_eq!(only(several.clone()).rule, "shared_map", "the others tell");
+    for write in several.iter_mut().skip(100) {
+        write.map_address = None;
+    }
+    assert_eq!(only(several).rule, "large_map", "most are not known");
 }
 
 #[test]
