@@ -187,8 +187,11 @@ impl Recorder {
     }
 
     pub(super) fn write(&mut self, write: &crate::model::write::CorrelatedWrite) {
-        if let Err(error) = self.recording.write(write) {
-            self.failed.get_or_insert(error);
+        // Nothing after the first that did not fit: a recording that goes on with holes in it tells less than one that ends.
+        if self.failed.is_none()
+            && let Err(error) = self.recording.write(write)
+        {
+            self.failed = Some(error);
         }
     }
 
