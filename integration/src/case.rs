@@ -99,7 +99,8 @@ impl Case {
     pub fn run(&self, repaired: bool, directory: &Path) -> Result<Taken> {
         let output = if repaired { AFTER } else { BEFORE };
         let mut service = Service::start(self, repaired)?;
-        let prometheus = service.scraped(directory)?;
+        let scraped = [(SERVICE, service.address.as_str())];
+        let prometheus = Prometheus::scraping(directory, SCRAPE_INTERVAL, scraped)?;
         service.warm_up(self)?;
         let pid = service.program.pid().to_string();
         let mut record = slowmap::command(["record", "--duration", "10m", "--pid", &pid])?;
@@ -183,19 +184,6 @@ impl Service {
         let ready = program.line(PATIENCE, |line| line.starts_with("listening on "))?;
         let address = ready.trim_start_matches("listening on ").to_owned();
         Ok(Self { program, address })
-    }
-
-    fn scraped(&self, scratch: &Path) -> Result<Prometheus> {
-        let path = scratch.join("prometheus.yaml");
-        let address = &self.address;
-        let text = format!(
-            "global: {{scrape_interval: 500ms, scrape_timeout: 500ms}}\nscrape_configs:\n  \
-             - job_name: {SERVICE}\n    static_configs: [{{targets: ['{address}']}}]\n"
-        );
-        std::fs::write(&path, text)?;
-        let prometheus = Prometheus::start(&path)?;
-        prometheus.wait("count(up == 1) == 1", PATIENCE)?;
-        Ok(prometheus)
     }
 
     /// Has it forget its ids as often as the case says, as fast as it can.

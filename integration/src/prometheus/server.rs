@@ -25,6 +25,9 @@ pub const PROMETHEUS: GoProgram = GoProgram {
     staged: None,
 };
 
+/// How long the first scrape of a service may take to come.
+const SCRAPED: Duration = Duration::from_secs(60);
+
 /// Dropped, it is stopped, and its data is gone.
 #[derive(Debug)]
 pub struct Prometheus {
@@ -76,6 +79,29 @@ impl Prometheus {
         let path = directory.join("prometheus.yaml");
         std::fs::write(&path, configuration)?;
         Self::start(&path)
+    }
+
+    /// Starts it to scrape services, each a job of its own, by name and address, and waits until it has. `directory`: for what
+    /// it reads.
+    pub fn scraping<'a>(
+        directory: &Path,
+        interval: Duration,
+        services: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self> {
+        let millis = interval.as_millis();
+        let (mut jobs, mut count) = (String::new(), 0);
+        for (name, address) in services {
+            jobs += &format!(
+                "  - job_name: {name}\n    static_configs: [{{targets: ['{address}']}}]\n"
+            );
+            count += 1;
+        }
+        let path = directory.join("prometheus.yaml");
+        let global = format!("{{scrape_interval: {millis}ms, scrape_timeout: {millis}ms}}");
+        std::fs::write(&path, format!("global: {global}\nscrape_configs:\n{jobs}"))?;
+        let prometheus = Self::start(&path)?;
+        prometheus.wait(&format!("count(up == 1) == {count}"), SCRAPED)?;
+        Ok(prometheus)
     }
 
     pub fn url(&self) -> String {

@@ -4,11 +4,7 @@
 //! services with ten of each, mixed, in one recording and one Prometheus. So it is shown besides that the writes of one service
 //! explain nothing of the other's. What is compared is which of a run's spikes are explained, no time.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::{path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, Result};
 use integration::{
@@ -87,7 +83,10 @@ fn spikes_by_the_growth_of_a_map_are_attributed_to_it_and_others_are_not() -> Re
     for (seed, name) in SERVICES.iter().enumerate() {
         services.push(Service::start(name, seed)?);
     }
-    let prometheus = scraping(directory.path(), &services)?;
+    let scraped = services
+        .iter()
+        .map(|service| (service.name, service.address.as_str()));
+    let prometheus = Prometheus::scraping(directory.path(), Duration::from_millis(200), scraped)?;
     let output = directory.path().join("out");
     let planted = recorded(services, &prometheus, &output)?;
 
@@ -166,20 +165,6 @@ impl Service {
         let lines = ended.stdout.lines();
         lines.map(|line| Ok(serde_json::from_str(line)?)).collect()
     }
-}
-
-fn scraping(directory: &Path, services: &[Service]) -> Result<Prometheus> {
-    let mut text =
-        "global: {scrape_interval: 200ms, scrape_timeout: 200ms}\nscrape_configs:\n".to_owned();
-    for Service { name, address, .. } in services {
-        text +=
-            &format!("  - job_name: {name}\n    static_configs: [{{targets: ['{address}']}}]\n");
-    }
-    let path: PathBuf = directory.join("prometheus.yaml");
-    std::fs::write(&path, text)?;
-    let prometheus = Prometheus::start(&path)?;
-    prometheus.wait(&format!("count(up == 1) == {}", services.len()), LIMIT)?;
-    Ok(prometheus)
 }
 
 /// Records the services while they plant.
