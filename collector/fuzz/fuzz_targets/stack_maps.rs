@@ -4,32 +4,20 @@
 use libfuzzer_sys::fuzz_target;
 use slowmap_fuzz::{
     golang::pclntab::{FrameWord, Liveness},
-    memory::Memory,
+    memory::each_instruction,
 };
 
-const FUNCTIONS: usize = 16;
 const INSTRUCTIONS: u64 = 64;
 const WORDS: [u64; 6] = [0, 1, 7, 64, 1 << 20, u64::MAX];
 
 fuzz_target!(|input: &[u8]| {
-    let Some(memory) = Memory::new(input) else {
-        return;
-    };
-    let Some(table) = memory.table() else {
-        return;
-    };
-    for function in table.functions().take(FUNCTIONS) {
-        let range = function.range();
-        let end = range.end.min(range.start.saturating_add(INSTRUCTIONS));
-        for call in range.start..end {
-            for word in WORDS {
-                for word in [FrameWord::Local(word), FrameWord::Argument(word)] {
-                    if let Some(Liveness::InObject { below, words }) = function.liveness(call, word)
-                    {
-                        assert!(below < words);
-                    }
+    each_instruction(input, INSTRUCTIONS, |function, call| {
+        for word in WORDS {
+            for word in [FrameWord::Local(word), FrameWord::Argument(word)] {
+                if let Some(Liveness::InObject { below, words }) = function.liveness(call, word) {
+                    assert!(below < words);
                 }
             }
         }
-    }
+    });
 });

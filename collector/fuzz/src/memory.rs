@@ -7,7 +7,7 @@ use crate::{
     golang::{
         image::{FileBytes, Image},
         layout::Layout,
-        pclntab::{Header, Pclntab},
+        pclntab::{Function, Header, Pclntab},
     },
     model::binary::{FileOffset, Segment, VirtualAddress},
 };
@@ -47,6 +47,22 @@ impl Memory {
         let header = Header::read(&self.image, self.layout, VirtualAddress(BASE))?;
         let data = VirtualAddress(BASE + self.place);
         Pclntab::new(&self.image, self.layout, &header, TEXT, data)
+    }
+}
+
+/// Has the first instructions of the first functions looked at, at most so many of each.
+pub fn each_instruction(input: &[u8], most: u64, look: impl Fn(&Function<'_>, u64)) {
+    const FUNCTIONS: usize = 16;
+    let Some(memory) = Memory::new(input) else {
+        return;
+    };
+    let Some(table) = memory.table() else {
+        return;
+    };
+    for function in table.functions().take(FUNCTIONS) {
+        let range = function.range();
+        let end = range.end.min(range.start.saturating_add(most));
+        (range.start..end).for_each(|address| look(&function, address));
     }
 }
 
