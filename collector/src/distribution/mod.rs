@@ -86,9 +86,7 @@ impl Distribution {
 
     /// The same writes, by how long they took.
     pub fn histogram(&self) -> Vec<WriteBucket> {
-        let mut all = Histogram::default();
-        let groups = self.writers.values().flatten();
-        groups.for_each(|group| all.add(group));
+        let all = sum(self.writers.values().flatten());
         let micros = |bucket| bucket_start(bucket) as f64 / 1_000.0;
         let bucket = |(bucket, count)| WriteBucket {
             from: micros(bucket),
@@ -145,8 +143,7 @@ impl Distribution {
     }
 
     fn latency_of(&self, groups: &Groups, sample: Option<Sample>) -> Option<WriteLatency> {
-        let mut all = Histogram::default();
-        groups.iter().for_each(|group| all.add(group));
+        let all = sum(groups);
         let micros = |nanos: f64| nanos / 1_000.0;
         let quantile = |quantile| all.quantile(quantile).map(micros);
         let lengths = self.group_lengths();
@@ -162,6 +159,12 @@ impl Distribution {
             interval: sample.and_then(|sample| interval::of(groups, &lengths, sample)),
         })
     }
+}
+
+fn sum<'a>(groups: impl IntoIterator<Item = &'a Histogram>) -> Histogram {
+    let mut sum = Histogram::default();
+    groups.into_iter().for_each(|group| sum.add(group));
+    sum
 }
 
 fn merged<'a>(writers: impl IntoIterator<Item = &'a Groups>) -> Groups {
