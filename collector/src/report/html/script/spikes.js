@@ -37,8 +37,8 @@ function writerText(by) {
   return `${by.caller ?? "(not known)"}${file}: ${writes}, the longest ${duration(by.longest_nano)}, ${causeText(by.cause)}`;
 }
 
-/* Places in the timeline, as of the writes. */
+/* Places in the timeline, as of the writes; since the start of a process a service's durations have none. */
 function seriesPoints() {
   const origin = Number(rows.origin_unix_nano);
-  return report.spikes ? report.spikes.points.map(({ time, value }) => [time - origin, value]) : [];
+  return report.spikes && !sinceStart ? report.spikes.points.map(({ time, value }) => [time - origin, value]) : [];
 }
