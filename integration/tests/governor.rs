@@ -243,11 +243,14 @@ fn cost_falls_within_a_second_and_stays_within_the_budget(looks: &[Look]) {
     }) {
         seconds.push(next);
     }
-    let shares = seconds.windows(2).map(|two| two[1].share_since(two[0]));
-    let over: Vec<f64> = shares.filter(|share| *share > BUDGET).collect();
+    let shares = seconds.windows(2).map(|two| {
+        let since_begin = (two[0].at_nano - first.at_nano) as f64 / SECOND as f64;
+        (since_begin, two[1].share_since(two[0]))
+    });
+    let over: Vec<(f64, f64)> = shares.filter(|(_, share)| *share > BUDGET).collect();
     let rest = last.share_since(second);
     println!(
-        "cost: {first_share:.4} in the first second, {rest:.4} after it; over the budget: {over:.4?}"
+        "cost: {first_share:.4} in the first second, {rest:.4} after it; over the budget (second, cost): {over:.4?}"
     );
     assert!(
         first_share > BUDGET,

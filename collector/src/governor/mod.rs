@@ -122,6 +122,13 @@ impl Governor {
         }
     }
 
+    /// An order to arm is carried out: the pair's probes are in since `now`.
+    pub fn armed(&mut self, pid: Pid, pair: ProbePair, now: Duration) {
+        if let Some(target) = self.targets.get_mut(&pid) {
+            target.armed(pair, now);
+        }
+    }
+
     /// What is given up of a pair now.
     pub fn presence(&self, pid: Pid, pair: ProbePair) -> Presence {
         let target = self.targets.get(&pid);

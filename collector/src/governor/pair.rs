@@ -27,6 +27,8 @@ pub(super) struct PairState {
     spent: Duration,
     /// When it was last armed and looked at.
     seen: Duration,
+    /// Since when its probes are in, if they are.
+    since: Duration,
     /// When the present period of a thinned pair began, and when its slice is to begin; `None`: it is over.
     period: Duration,
     begin: Option<Duration>,
@@ -51,6 +53,7 @@ impl PairState {
             armed: first.armed,
             spent: first.spent,
             seen: now,
+            since: now,
             period: now,
             begin: None,
             end: None,
@@ -68,15 +71,23 @@ impl PairState {
         budget: Budget,
     ) -> f64 {
         let cost = look.spent.saturating_sub(self.spent);
-        // What is in now has been since the last look: only after a look is anything put in.
         if look.armed {
-            let since = now.saturating_sub(self.seen).max(time);
-            self.meter.add((time, since), cpu, cost, budget);
+            // What came in since the last look has cost nothing before that.
+            let armed = time.min(now.saturating_sub(self.since));
+            let cpu = cpu.mul_f64(armed.as_secs_f64() / time.as_secs_f64().max(f64::MIN_POSITIVE));
+            let stands_for = now.saturating_sub(self.seen).max(armed);
+            self.meter.add((armed, stands_for), cpu, cost, budget);
             self.seen = now;
         }
         self.armed = look.armed;
         self.spent = look.spent;
         cost.as_secs_f64()
+    }
+
+    /// Its probes are in since `now`, so long after that was ordered: to put them in takes as long as a trial.
+    pub(super) fn came_in(&mut self, now: Duration, late: Duration) {
+        self.since = now;
+        self.end = self.end.map(|end| end + late);
     }
 
     /// In budgets, were it in all the time; nothing for one that is dropped.

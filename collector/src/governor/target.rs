@@ -88,6 +88,15 @@ impl TargetState {
         decision
     }
 
+    pub(super) fn armed(&mut self, pair: ProbePair, now: Duration) {
+        let late = now.saturating_sub(self.last);
+        let mut pairs = self.pairs.iter_mut();
+        if let Some(state) = pairs.find(|state| state.pair == pair) {
+            state.came_in(now, late);
+        }
+        self.next_look = self.next_event(now);
+    }
+
     fn observe(&mut self, now: Duration, look: &Look, budget: Budget) {
         let time = now.saturating_sub(self.last);
         let cpu = look.cpu.saturating_sub(self.cpu);

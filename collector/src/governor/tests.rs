@@ -36,6 +36,8 @@ struct World {
     /// For as long after each disarming, arming fails, as it does while probes are on their way out.
     release: Duration,
     released: Duration,
+    /// How long arming takes, in which the pair is not in yet.
+    arming: Duration,
 }
 
 impl World {
@@ -50,6 +52,7 @@ impl World {
             changes: Vec::new(),
             release: Duration::ZERO,
             released: Duration::ZERO,
+            arming: Duration::ZERO,
         };
         let first = world.look();
         world.governor.add(PID, world.now, first);
@@ -80,7 +83,7 @@ impl World {
             if due {
                 let look = self.look();
                 let decision = self.governor.look(PID, self.now, &look);
-                self.obey(decision);
+                self.obey(decision, load);
             }
         }
         (self.total() - spent, self.cpu - cpu)
@@ -97,14 +100,17 @@ impl World {
         }
     }
 
-    fn obey(&mut self, decision: Decision) {
+    fn obey(&mut self, decision: Decision, load: &Load) {
         for (pair, order) in decision.orders {
             if order == Order::Disarm {
                 self.released = self.now + self.release;
-            } else if self.now < self.released {
-                continue;
+                self.armed.insert(pair, false);
+            } else if self.now >= self.released {
+                self.pass(self.arming.as_secs_f64(), load);
+                self.now += self.arming;
+                self.armed.insert(pair, true);
+                self.governor.armed(PID, pair, self.now);
             }
-            self.armed.insert(pair, order == Order::Arm);
         }
         for (pair, presence) in decision.changes {
             self.changes.push((self.now, pair, presence));
@@ -331,6 +337,17 @@ fn where_probes_take_long_to_go_slices_come_late_but_the_budget_holds() {
         "{:?}",
         world.covered
     );
+}
+
+#[test]
+fn what_takes_longer_to_put_in_than_its_trial_lasts_is_judged_by_the_time_it_was_in() {
+    let mut world = World::new(&[Growth, Deschedule]);
+    world.arming = Duration::from_millis(20);
+    let explosion = Load::new(2.0, &[(Growth, 0.001), (Deschedule, 1.2)]);
+    world.run(100.0, &explosion);
+    assert!(world.covered[&Deschedule] > 0.11, "it was not tried");
+    let steps: Vec<_> = world.changes.iter().map(|change| change.2).collect();
+    assert_eq!(steps, [Presence::Dropped], "it was let back in");
 }
 
 #[test]

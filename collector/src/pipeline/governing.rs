@@ -151,7 +151,10 @@ impl Governing {
                 continue;
             }
             match programs.arm(pid, pair) {
-                Ok(()) => self.absences.end(pid, pair, monotonic()),
+                Ok(()) => {
+                    self.absences.end(pid, pair, monotonic());
+                    self.governor.armed(pid, pair, self.origin.elapsed());
+                }
                 Err(AttachError::Releasing) => {} // It is ordered again.
                 Err(error) => {
                     tracing::debug!(%pid, probes = pair.name(), %error, "not put back");
@@ -166,6 +169,9 @@ impl Governing {
             programs.disarm(pid, ProbePair::PageFault);
         } else if let Err(error) = programs.arm(pid, ProbePair::PageFault) {
             tracing::trace!(%pid, %error, "page faults stay unwatched"); // It is ordered again.
+        } else {
+            self.governor
+                .armed(pid, ProbePair::PageFault, self.origin.elapsed());
         }
         self.follow_page_faults(programs, before);
     }
