@@ -91,7 +91,9 @@ fn found_and_little_else(target: Command, maps: &str, options: &[&str]) -> Resul
 }
 
 /// The twenty longest of what is a write's own by the recording that times each of them: what the target's clock has beyond
-/// that happened between the clock and the write, or below the machine. They have to be long, or others would be among them:
+/// that happened between the clock and the write, or below the machine. Page faults, which are the longest where nothing else
+/// happens to be, do not count in a run in which the governor says that it gave them up for a part of the time. The twenty
+/// have to be long, or others would be among them:
 /// the collector runs often, the target has priority so that it is not starved of CPU, and slowmap the same, whose buffer
 /// would overrun. The Go scheduler may interrupt the runtime's own functions only where they begin, but the target between
 /// clock and write anywhere, and would do so right behind a map write, had it asked in vain during it: hence
@@ -109,18 +111,23 @@ fn the_twenty_longest_writes_of_a_giant_hmap_are_found_and_explained() -> Result
     target.env("GOGC", "20").env("GODEBUG", "asyncpreemptoff=1");
     let observed = beside::of(target, &[], Duration::from_secs(120))?;
     assert!(observed.truth.outcome.checksum_ok);
-    println!("losses {}", observed.recording.summary["losses"]);
+    let given_up = observed.given_up()?;
+    println!(
+        "losses {}; given up by the governor: {given_up:?}",
+        observed.recording.summary["losses"]
+    );
     let mut slow = observed.slow();
-    slow.sort_by_key(|slow| std::cmp::Reverse(slow.explained(&[])));
+    slow.sort_by_key(|slow| std::cmp::Reverse(slow.explained(&given_up)));
     slow.truncate(20);
     assert_eq!(slow.len(), 20);
     let mut unexplained = Vec::new();
     for slow in &slow {
         let cause = slow.event.map_or("not found", |event| event.cause.as_str());
         println!(
-            "{:>10} us, {:>10} us of it explained: {cause} {:?}",
+            "{:>10} us, {:>10} us of it explained, by {:?}: {cause} {:?}",
             slow.write.duration_nano / 1_000,
-            slow.explained(&[]) / 1_000,
+            slow.explained(&given_up) / 1_000,
+            slow.exact.map(|event| &event.breakdown_nano),
             slow.event.map(|event| &event.breakdown_nano)
         );
         if ["not found", "unknown"].contains(&cause) {
