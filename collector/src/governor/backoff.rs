@@ -28,6 +28,11 @@ impl Backoff {
         self.last_relapse = Some(now);
     }
 
+    /// Too much was spent, but to put it back and take it out again costs next to nothing.
+    pub(super) fn rest(&mut self, now: Duration, at_least: Duration) {
+        self.until = now + FIRST.max(at_least);
+    }
+
     /// Something was put back: the next step waits as long again.
     pub(super) fn step(&mut self, now: Duration) {
         self.until = now + self.wait.min(LONGEST);

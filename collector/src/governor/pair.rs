@@ -13,8 +13,9 @@ const THINNEST: u32 = 16;
 const TRIAL: Duration = Duration::from_millis(5);
 /// Of the budget a trial may take, over the time until the next.
 const TRIAL_SHARE: f64 = 0.5;
-/// Slices to judge by, before more is put back.
+/// Slices to judge by, before more is put back; of what goes first, where a mistake is made good at once.
 const EVIDENCE: u32 = 3;
+const FIRST_EVIDENCE: u32 = 1;
 
 #[derive(Debug)]
 pub(super) struct PairState {
@@ -104,14 +105,6 @@ impl PairState {
             .map_or(0.0, |parts| self.meter.mean(budget) / parts)
     }
 
-    /// Had it one step more. `None`: it has all, or is dropped.
-    pub(super) fn planned_with_more(&self, budget: Budget) -> Option<f64> {
-        match self.presence {
-            Presence::Thinned(parts) => Some(2.0 * self.meter.mean(budget) / f64::from(parts)),
-            _ => None,
-        }
-    }
-
     fn parts(&self) -> Option<f64> {
         match self.presence {
             Presence::Whole => Some(1.0),
@@ -120,51 +113,86 @@ impl PairState {
         }
     }
 
-    /// Thins it so that it costs no more than `share`. Whether that changes anything.
-    pub(super) fn restrain(&mut self, now: Duration, share: f64, budget: Budget) -> bool {
+    /// Thins it so that it costs no more than `share`.
+    pub(super) fn restrain(&mut self, now: Duration, share: f64, budget: Budget) {
         let (Some(parts), demand) = (self.parts(), self.demand(budget)) else {
-            return false;
+            return;
         };
-        if demand <= share {
-            return false;
-        }
-        let wanted = (demand / share).log2().ceil().exp2();
+        let wanted = parts_to_fit(demand, share);
         if wanted <= parts {
-            return false;
+            return;
         }
         self.meter.restart(demand, budget);
         self.slices = 0;
         self.end = None;
-        if wanted > f64::from(THINNEST) {
-            self.presence = Presence::Dropped;
-            self.backoff.relapse(now, true, rest_after_trial(demand));
+        let is_dropped = wanted > f64::from(THINNEST);
+        self.presence = if is_dropped {
+            Presence::Dropped
         } else {
-            self.presence = Presence::Thinned(wanted as u32);
-            self.backoff.relapse(now, false, Duration::ZERO);
-        }
+            Presence::Thinned(wanted as u32)
+        };
+        self.relapse(now, is_dropped, demand);
         // The first period goes by without a slice: what made the change has cost enough.
         self.period = now;
         self.begin = None;
-        true
+    }
+
+    /// Waits before it gets more; longer each time, but for what goes first, whose debt it is that decides.
+    fn relapse(&mut self, now: Duration, is_dropped: bool, demand: f64) {
+        let at_least = if is_dropped {
+            rest_after_trial(demand)
+        } else {
+            Duration::ZERO
+        };
+        if self.pair.goes_first() {
+            self.backoff.rest(now, at_least);
+        } else {
+            self.backoff.relapse(now, is_dropped, at_least);
+        }
     }
 
     /// Whether there is reason to give it one step more.
     pub(super) fn may_have_more(&self, now: Duration) -> bool {
         matches!(self.presence, Presence::Thinned(_))
-            && self.slices >= EVIDENCE
+            && self.slices >= self.evidence()
             && self.end.is_none()
             && self.backoff.is_over(now)
     }
 
-    pub(super) fn give_more(&mut self, now: Duration) {
-        if let Presence::Thinned(parts) = self.presence {
-            self.presence = match parts / 2 {
-                0 | 1 => Presence::Whole,
-                half => Presence::Thinned(half),
-            };
+    fn evidence(&self) -> u32 {
+        if self.pair.goes_first() {
+            FIRST_EVIDENCE
+        } else {
+            EVIDENCE
+        }
+    }
+
+    /// Gives it twice as much, if that fits into `room`, in budgets; to what goes first at once as much as fits by what it cost
+    /// last. Whether it got more.
+    pub(super) fn give_more(&mut self, now: Duration, room: f64, budget: Budget) -> bool {
+        let Presence::Thinned(parts) = self.presence else {
+            return false;
+        };
+        let fewest = if self.pair.goes_first() {
+            parts_to_fit(self.meter.latest(), room) as u32
+        } else if 2.0 * self.meter.mean(budget) / f64::from(parts) <= room {
+            parts / 2
+        } else {
+            parts
+        };
+        if fewest >= parts {
+            return false;
+        }
+        self.presence = match fewest {
+            0 | 1 => Presence::Whole,
+            fewest => Presence::Thinned(fewest),
+        };
+        if self.pair.goes_first() {
+            self.meter.restart(self.meter.latest(), budget);
         }
         self.slices = 0;
         self.backoff.step(now);
+        true
     }
 
     /// Whether its probes are to be in, as far as time decides. `room`: what of the budget the others leave.
@@ -208,7 +236,7 @@ impl PairState {
                 (self.period, self.begin) = (now, None);
                 self.backoff.step(now);
             } else {
-                self.backoff.relapse(now, true, rest_after_trial(cost));
+                self.relapse(now, true, cost);
             }
         }
         order
@@ -240,6 +268,11 @@ impl PairState {
             Presence::Dropped => Some(self.end.unwrap_or(self.backoff.until())),
         }
     }
+}
+
+/// Into how many parts, a power of two, time has to be divided so that one of them costs no more than `share`.
+fn parts_to_fit(demand: f64, share: f64) -> f64 {
+    (demand / share.max(0.0)).max(1.0).log2().ceil().exp2()
 }
 
 /// So that trials do not take more than their share of the budget.

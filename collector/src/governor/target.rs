@@ -12,8 +12,9 @@ const CONFIDENCE: f64 = 0.8;
 /// CPU seconds that may be spent beyond the budget before anything is given up: a burst of so little harms nobody, and
 /// in a target that idles it would be many times the budget.
 const CREDIT: f64 = 5e-3;
-/// The same for what goes first: it comes and goes at no cost worth mentioning.
-const FIRST_CREDIT: f64 = 1e-3;
+/// The same for what goes first, which comes and goes at no cost worth mentioning: a little less, so that it is gone before
+/// the others have to. It is a debt: until it is paid back, no more is given.
+const FIRST_CREDIT: f64 = 4e-3;
 /// The shortest time between two looks.
 const SHORTEST: Duration = Duration::from_millis(5);
 
@@ -66,8 +67,8 @@ impl TargetState {
             (self.excess, self.excess_of_others) = (0.0, 0.0);
             self.restrain_first(now, budget);
             self.restrain_others(now, budget);
-        } else if over && self.excess > FIRST_CREDIT && self.restrain_first(now, budget) {
-            self.excess = 0.0;
+        } else if over && self.excess > FIRST_CREDIT {
+            self.restrain_first(now, budget);
         } else if !over {
             self.give_more(now, budget);
         }
@@ -130,15 +131,13 @@ impl TargetState {
         others.map(|state| state.planned(budget)).sum()
     }
 
-    /// What tells least of writes for what it costs gets what the others leave. Whether that changes anything.
-    fn restrain_first(&mut self, now: Duration, budget: Budget) -> bool {
+    /// What tells least of writes for what it costs gets what the others leave.
+    fn restrain_first(&mut self, now: Duration, budget: Budget) {
         let rest = (CONFIDENCE - self.planned_of_others(budget)).max(0.0);
         let first = self.pairs.iter_mut();
-        let restrained = first
-            .filter(|state| state.pair.goes_first())
-            .map(|state| state.restrain(now, rest, budget));
-        // All of them, not only up to the first that changes.
-        restrained.fold(false, |changed, restrained| changed | restrained)
+        for state in first.filter(|state| state.pair.goes_first()) {
+            state.restrain(now, rest, budget);
+        }
     }
 
     /// The others divide the budget.
@@ -155,13 +154,15 @@ impl TargetState {
     /// One step, for one pair at a time: the first that may.
     fn give_more(&mut self, now: Duration, budget: Budget) {
         let planned = self.planned(budget);
-        let fits = |state: &PairState| {
-            let more = state.planned_with_more(budget);
-            more.is_some_and(|more| planned - state.planned(budget) + more <= CONFIDENCE)
-        };
-        let mut pairs = self.pairs.iter_mut();
-        if let Some(state) = pairs.find(|state| state.may_have_more(now) && fits(state)) {
-            state.give_more(now);
+        let in_debt = self.excess > 0.0;
+        for state in &mut self.pairs {
+            if !state.may_have_more(now) || in_debt && state.pair.goes_first() {
+                continue;
+            }
+            let room = CONFIDENCE - (planned - state.planned(budget));
+            if state.give_more(now, room, budget) {
+                break;
+            }
         }
     }
 

@@ -325,6 +325,35 @@ fn page_faults_begin_thinned_and_are_watched_all_the_time_where_that_fits() {
 }
 
 #[test]
+fn page_faults_that_cost_little_are_watched_all_the_time_after_two_seconds() {
+    let mut world = World::new(&[Growth, PageFault]);
+    let load = Load::new(1.0, &[(Growth, 0.002), (PageFault, 0.003)]);
+    world.run(2.0, &load);
+    assert_eq!(world.presence(PageFault), Presence::Whole);
+    // Of that much more is afforded in a burst: what fits is all that is put back.
+    let mut world = World::new(&[PageFault]);
+    world.run(10.0, &Load::new(1.0, &[(PageFault, 0.03)]));
+    assert_eq!(world.presence(PageFault), Presence::Thinned(4));
+}
+
+#[test]
+fn page_faults_are_watched_again_seconds_after_each_burst_and_the_bursts_are_paid_back() {
+    let mut world = World::new(&[Growth, PageFault]);
+    let calm = Load::new(1.0, &[(Growth, 0.001), (PageFault, 0.002)]);
+    let burst = Load::new(1.0, &[(Growth, 0.001), (PageFault, 0.1)]);
+    world.run(5.0, &calm);
+    let (covered, spent, cpu) = (world.covered[&PageFault], world.total(), world.cpu);
+    for _ in 0..60 {
+        world.run(0.5, &burst);
+        world.run(9.5, &calm);
+    }
+    let covered = (world.covered[&PageFault] - covered) / 600.0;
+    let share = (world.total() - spent) / (world.cpu - cpu);
+    assert!(covered > 0.6, "{covered}");
+    assert!(share <= BUDGET.0, "{share}");
+}
+
+#[test]
 fn where_probes_take_long_to_go_slices_come_late_but_the_budget_holds() {
     let mut world = World::new(&[Growth, Deschedule]);
     world.release = Duration::from_millis(300);

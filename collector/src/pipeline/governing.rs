@@ -1,7 +1,7 @@
 //! The governor at work: looks at the targets when they are due, carries out what it decides, and says what is given up.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     future::Future,
     hash::{BuildHasher, RandomState},
     time::Duration,
@@ -33,6 +33,8 @@ pub(super) struct Governing {
     absences: Absences,
     /// Of the probes on every write, about which the governor has no say.
     writes: Presence,
+    /// Targets of which it was said that page faults are not watched all the time, which changes often.
+    said: HashSet<Pid>,
     /// Whether page faults were watched when that was last looked at: of all targets, or of none.
     page_faults: bool,
 }
@@ -65,6 +67,7 @@ impl Governing {
             limits: HashMap::new(),
             absences: Absences::default(),
             writes,
+            said: HashSet::new(),
             page_faults: false,
         }
     }
@@ -114,7 +117,9 @@ impl Governing {
             let decision = self.governor.look(pid, now, &look);
             self.carry_out(pid, &decision, programs);
             for (pair, presence) in decision.changes {
-                announce(pid, pair, presence);
+                let is_news =
+                    !pair.goes_first() || presence != Presence::Whole && self.said.insert(pid);
+                announce(pid, pair, presence, is_news);
             }
         }
         lost
@@ -198,6 +203,7 @@ impl Governing {
         self.cpu.remove(&pid);
         self.limits.remove(&pid);
         self.absences.forget(pid);
+        self.said.remove(&pid);
     }
 
     /// The pairs that were not in their target for the whole of that time.
@@ -248,8 +254,12 @@ impl Governing {
 }
 
 /// A line for each change, not for each slice. To give up something for the budget is how it is meant to be: no warning.
-fn announce(pid: Pid, pair: ProbePair, presence: Presence) {
+fn announce(pid: Pid, pair: ProbePair, presence: Presence, is_news: bool) {
     let (pid, probes) = (pid.0, pair.name());
+    if !is_news {
+        tracing::debug!(pid, probes, %presence, "probes come and go, to keep within the budget");
+        return;
+    }
     match presence {
         Presence::Whole => tracing::info!(pid, probes, "probes are back all the time"),
         Presence::Thinned(_) => tracing::info!(
