@@ -44,6 +44,8 @@ pub enum ReportError {
     Read { path: PathBuf, error: io::Error },
     #[error("{path} cannot be written: {error}; what was recorded is there and whole", path = path.display())]
     Write { path: PathBuf, error: io::Error },
+    #[error("a thread that makes the reports has panicked; what was recorded is there and whole")]
+    Panicked,
 }
 
 impl ReportError {

@@ -1,8 +1,9 @@
 //! All files that are made of a recording, in one reading of it.
 
-use std::path::Path;
+use std::{path::Path, thread};
 
 use super::{
+    beside::Beside,
     compare::Comparison,
     error::ReportError,
     html::{Page, TraceUrl},
@@ -49,10 +50,9 @@ pub struct Reported {
     pub advice: Vec<Advice>,
 }
 
+/// All but the tables.
 #[derive(Debug)]
 struct Files {
-    csv: CallsCsv,
-    parquet: CallsParquet,
     profile: ProfilePprof,
     stacks: FoldedStacks,
     metrics: Metrics,
@@ -73,24 +73,39 @@ pub fn write(
             directory: recording.directory.clone(),
         });
     }
+    let csv = CallsCsv::create(&recording.directory)?;
+    let parquet = CallsParquet::create(&recording.directory)?;
     let mut files = Files::create(&recording.directory)?;
-    let unread = recording.read(|write| {
-        adviser.add(write);
-        files.add(write)
+    let (unread, csv, parquet) = thread::scope(|scope| {
+        // What takes longest, beside the rest.
+        let csv = Beside::start(scope, csv, CallsCsv::add);
+        let parquet = Beside::start(scope, parquet, CallsParquet::add);
+        let unread = recording.read_batches(|batch| {
+            if !csv.add(batch) || !parquet.add(batch) {
+                // Why not is known where they are waited for.
+                return Err(ReportError::Panicked);
+            }
+            batch.iter().try_for_each(|write| {
+                adviser.add(write);
+                files.add(write)
+            })
+        });
+        let (csv, parquet) = (csv.wait()?, parquet.wait()?);
+        Ok((unread?, csv, parquet))
     })?;
     let reported = Reported {
         unread,
         advice: adviser.advice(recording.summary.as_ref()),
     };
     files.finish(recording, &reported, asked)?;
+    csv.finish()?;
+    parquet.finish()?;
     Ok(reported)
 }
 
 impl Files {
     fn create(directory: &Path) -> Result<Self, ReportError> {
         Ok(Self {
-            csv: CallsCsv::create(directory)?,
-            parquet: CallsParquet::create(directory)?,
             profile: ProfilePprof::create(directory)?,
             stacks: FoldedStacks::default(),
             metrics: Metrics::default(),
@@ -99,8 +114,6 @@ impl Files {
     }
 
     fn add(&mut self, write: &RecordedWrite) -> Result<(), ReportError> {
-        self.csv.add(write)?;
-        self.parquet.add(write)?;
         self.profile.add(write)?;
         self.stacks.add(write);
         self.metrics.add(write);
@@ -116,8 +129,6 @@ impl Files {
     ) -> Result<(), ReportError> {
         let (directory, summary) = (&recording.directory, recording.summary.as_ref());
         self.page.write(recording, reported, asked)?;
-        self.csv.finish()?;
-        self.parquet.finish()?;
         self.profile.finish(summary)?;
         self.metrics.write(directory, summary)?;
         let lines = self.stacks.lines();

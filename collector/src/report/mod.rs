@@ -2,6 +2,7 @@
 //! for a person. Shows nothing that was not measured, says what could not be read, and never changes the recording;
 //! several of them it merges into a new one.
 
+mod beside;
 mod compare;
 mod error;
 mod files;

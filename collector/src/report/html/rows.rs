@@ -5,18 +5,23 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 use serde::Serialize;
 
 use super::names::Names;
-use crate::model::{cause::Cause, recorded::RecordedWrite, trace::SpanContext};
+use crate::model::{
+    cause::{Breakdown, Cause},
+    recorded::RecordedWrite,
+    trace::SpanContext,
+};
 
 /// As many as stay fluid in a browser.
 const LIMIT: usize = 100_000;
 
 #[derive(Debug, Default)]
 pub struct Rows {
-    slowest: BinaryHeap<Reverse<Row>>,
+    rows: Vec<Row>,
+    /// Duration, time and place of each of them, the shortest on top: rows themselves are too large to be moved about.
+    slowest: BinaryHeap<Reverse<(u64, u64, usize)>>,
 }
 
-/// Compared by duration first.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug)]
 struct Row {
     duration_nano: u64,
     time_unix_nano: u64,
@@ -31,7 +36,7 @@ struct Row {
     capacity_after: Option<u64>,
     lower_bound: bool,
     stack: usize,
-    parts: Vec<(usize, u64)>,
+    parts: Breakdown,
     context: Option<(u128, u64)>,
 }
 
@@ -72,19 +77,25 @@ pub fn cause_number(cause: Cause) -> usize {
 
 impl Rows {
     pub fn add(&mut self, write: &RecordedWrite, names: &mut Names) {
-        let is_slower = |Reverse(least): &Reverse<Row>| write.duration_nano > least.duration_nano;
-        if self.slowest.len() >= LIMIT {
-            if !self.slowest.peek().is_some_and(is_slower) {
-                return;
-            }
-            self.slowest.pop();
+        let key = |place| Reverse((write.duration_nano, write.time.0, place));
+        if self.rows.len() < LIMIT {
+            self.slowest.push(key(self.rows.len()));
+            self.rows.push(Row::of(write, names));
+            return;
         }
-        self.slowest.push(Reverse(Row::of(write, names)));
+        // It takes the place of the shortest.
+        if let Some(mut shortest) = self.slowest.peek_mut() {
+            let Reverse((duration_nano, _, place)) = *shortest;
+            if write.duration_nano > duration_nano {
+                self.rows[place] = Row::of(write, names);
+                *shortest = key(place);
+            }
+        }
     }
 
     /// `since_start`: times are those since the process began, which has to be known then.
     pub fn into_columns(self, since_start: bool) -> Columns {
-        let mut rows: Vec<Row> = self.slowest.into_iter().map(|Reverse(row)| row).collect();
+        let mut rows = self.rows;
         let first = rows.iter().map(|row| row.time_unix_nano).min();
         let origin = first.unwrap_or(0);
         let at = |row: &Row| match since_start {
@@ -106,7 +117,6 @@ impl Rows {
 
 impl Row {
     fn of(write: &RecordedWrite, names: &mut Names) -> Self {
-        let parts = write.breakdown.iter();
         let ids = |context: SpanContext| {
             let trace = u128::from_be_bytes(context.trace_id);
             (trace, u64::from_be_bytes(context.span_id))
@@ -125,9 +135,7 @@ impl Row {
             capacity_after: write.map_capacity_after,
             lower_bound: write.duration_is_lower_bound,
             stack: write.stack.number,
-            parts: parts
-                .map(|(cause, nanos)| (cause_number(cause), nanos))
-                .collect(),
+            parts: write.breakdown.clone(),
             context: write.context.map(ids),
         }
     }
@@ -146,12 +154,9 @@ impl Columns {
         self.capacity_after.push(row.capacity_after);
         self.lower_bound.push(row.lower_bound.into());
         self.stack.push(row.stack);
-        let parts = row.parts.into_iter();
-        self.parts.push(
-            parts
-                .flat_map(|(cause, nanos)| [cause as u64, nanos])
-                .collect(),
-        );
+        let parts = row.parts.iter();
+        let parts = parts.flat_map(|(cause, nanos)| [cause_number(cause) as u64, nanos]);
+        self.parts.push(parts.collect());
         let (trace, span) = row.context.unzip();
         self.trace
             .push(trace.map_or_else(String::new, |id| format!("{id:032x}")));

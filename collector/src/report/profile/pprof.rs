@@ -18,16 +18,25 @@ use crate::{
 
 /// Samples that are written at once.
 const BATCH: usize = 1_024;
+/// Their field in [`Profile`].
+const SAMPLE: u32 = 2;
 
 #[derive(Debug)]
 pub struct ProfilePprof {
     output: GzEncoder<Output>,
     encoded: Vec<u8>,
-    /// Samples that wait.
+    /// Samples that wait, encoded, and how many.
+    samples: Vec<u8>,
+    waiting: usize,
+    /// The last one: its memory is used again.
+    sample: Sample,
+    /// What they refer to that no earlier part has.
     part: Profile,
     strings: Strings,
     labels: LabelKeys,
     mappings: HashMap<Option<Arc<str>>, u64>,
+    /// The last one that was asked for, which the next one is as a rule.
+    mapping: Option<(Option<Arc<str>>, u64)>,
     /// By executable and stack.
     stacks: HashMap<(u64, usize), Vec<u64>>,
     locations: HashMap<Location, u64>,
@@ -57,10 +66,14 @@ impl ProfilePprof {
         Ok(Self {
             output: GzEncoder::new(output, Compression::fast()),
             encoded: Vec::new(),
+            samples: Vec::new(),
+            waiting: 0,
+            sample: Sample::default(),
             part: Profile::default(),
             strings,
             labels,
             mappings: HashMap::new(),
+            mapping: None,
             stacks: HashMap::new(),
             locations: HashMap::new(),
             functions: HashMap::new(),
@@ -68,13 +81,13 @@ impl ProfilePprof {
     }
 
     pub fn add(&mut self, write: &RecordedWrite) -> Result<(), ReportError> {
-        let sample = Sample {
-            location_id: self.stack(write),
-            value: vec![1, signed(write.duration_nano)],
-            label: self.labels(write),
-        };
-        self.part.sample.push(sample);
-        if self.part.sample.len() == BATCH {
+        self.stack(write);
+        self.labels(write);
+        self.sample.value.clear();
+        self.sample.value.extend([1, signed(write.duration_nano)]);
+        prost::encoding::message::encode(SAMPLE, &self.sample, &mut self.samples);
+        self.waiting += 1;
+        if self.waiting == BATCH {
             self.write_part()?;
         }
         Ok(())
@@ -106,17 +119,26 @@ impl ProfilePprof {
 
     fn write_part(&mut self) -> Result<(), ReportError> {
         self.encoded.clear();
-        self.encoded.reserve(self.part.encoded_len());
+        // In the order of the fields, which samples come second in.
+        let types = Profile {
+            sample_type: std::mem::take(&mut self.part.sample_type),
+            ..Profile::default()
+        };
+        types.encode_raw(&mut self.encoded);
+        self.encoded.append(&mut self.samples);
+        self.waiting = 0;
         self.part.encode_raw(&mut self.encoded);
         self.part = Profile::default();
         let written = self.output.write_all(&self.encoded);
         written.map_err(|source| self.output.get_ref().failed(source))
     }
 
-    fn labels(&mut self, write: &RecordedWrite) -> Vec<Label> {
+    fn labels(&mut self, write: &RecordedWrite) {
         let number = |key, num| Label { key, str: 0, num };
         let keys = &self.labels;
-        let mut labels = vec![number(keys.pid, i64::from(write.pid))];
+        let labels = &mut self.sample.label;
+        labels.clear();
+        labels.push(number(keys.pid, i64::from(write.pid)));
         labels.extend(write.goid.map(|goid| number(keys.goid, signed(goid))));
         let texts = [
             (keys.cause, Some(write.cause.name())),
@@ -127,22 +149,22 @@ impl ProfilePprof {
             let str = text.map(|text| self.strings.index(text));
             labels.extend(str.map(|str| Label { key, str, num: 0 }));
         }
-        labels
     }
 
-    fn stack(&mut self, write: &RecordedWrite) -> Vec<u64> {
+    fn stack(&mut self, write: &RecordedWrite) {
         let mapping = self.mapping(write.executable.as_ref());
         let key = (mapping, write.stack.number);
         if let Some(known) = self.stacks.get(&key) {
-            return known.clone();
+            self.sample.location_id.clone_from(known);
+            return;
         }
         // A function and what is inlined into it have an address in common, and are one location.
         let places = write.stack.frames.split_inclusive(|frame| !frame.inlined);
         let locations: Vec<u64> = places
             .map(|frames| self.location(mapping, frames))
             .collect();
-        self.stacks.insert(key, locations.clone());
-        locations
+        self.sample.location_id.clone_from(&locations);
+        self.stacks.insert(key, locations);
     }
 
     fn location(&mut self, mapping_id: u64, frames: &[Frame]) -> u64 {
@@ -188,7 +210,17 @@ impl ProfilePprof {
     }
 
     fn mapping(&mut self, executable: Option<&Arc<str>>) -> u64 {
-        let executable = executable.cloned();
+        if let Some((last, id)) = &self.mapping
+            && same(last.as_ref(), executable)
+        {
+            return *id;
+        }
+        let id = self.find_mapping(executable.cloned());
+        self.mapping = Some((executable.cloned(), id));
+        id
+    }
+
+    fn find_mapping(&mut self, executable: Option<Arc<str>>) -> u64 {
         if let Some(id) = self.mappings.get(&executable) {
             return *id;
         }
@@ -206,6 +238,14 @@ impl ProfilePprof {
         });
         self.mappings.insert(executable, id);
         id
+    }
+}
+
+/// Whether they are one text, kept once; equal ones that are kept twice may not be told so.
+fn same(one: Option<&Arc<str>>, other: Option<&Arc<str>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (one, other) => one.is_none() && other.is_none(),
     }
 }
 

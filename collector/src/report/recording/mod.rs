@@ -9,7 +9,7 @@ use std::{
     fs::{self, File},
     io::{self, BufReader, Read},
     path::{Path, PathBuf},
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread,
 };
 
@@ -25,7 +25,10 @@ use crate::model::{
 
 /// Writes that pass from the thread that parses to the one that reports at once, and how many such batches may wait.
 const BATCH: usize = 512;
-const WAITING: usize = 4;
+pub const WAITING: usize = 4;
+
+/// Writes of a recording that follow each other; any number of threads may have them.
+pub type Batch = Arc<Vec<RecordedWrite>>;
 
 #[derive(Debug)]
 pub struct Recording {
@@ -80,8 +83,7 @@ impl Recording {
         self
     }
 
-    /// Hands each write to `each`, in the recording's order, while the next ones are parsed beside it. Memory does not grow
-    /// with the number of writes, only with that of distinct stacks.
+    /// Hands each write to `each`, in the recording's order, without when its process began.
     ///
     /// # Errors
     /// The file cannot be read, or what `each` says.
@@ -89,18 +91,37 @@ impl Recording {
         &self,
         mut each: impl FnMut(&RecordedWrite) -> Result<(), ReportError>,
     ) -> Result<Unread, ReportError> {
+        self.parsed(Starts::default(), |batch| {
+            batch.iter().try_for_each(&mut each)
+        })
+    }
+
+    /// The same, many at a time, with when their processes began.
+    ///
+    /// # Errors
+    /// The file cannot be read, or what `each` says.
+    pub fn read_batches(
+        &self,
+        each: impl FnMut(&Batch) -> Result<(), ReportError>,
+    ) -> Result<Unread, ReportError> {
+        self.parsed(Starts::new(self.summary.as_ref()), each)
+    }
+
+    /// While `each` has some writes, the next ones are parsed beside it. Memory does not grow with the number of writes, only
+    /// with that of distinct stacks.
+    fn parsed(
+        &self,
+        starts: Starts,
+        mut each: impl FnMut(&Batch) -> Result<(), ReportError>,
+    ) -> Result<Unread, ReportError> {
         let file = self.events()?;
         let size = file.metadata().map(|about| about.len());
         self.progress.set_length(size.unwrap_or(0));
         let file = self.progress.wrap_read(file);
-        let starts = Starts::new(self.summary.as_ref());
         let (sender, receiver) = mpsc::sync_channel(WAITING);
         let read = thread::scope(|scope| {
-            let parser = scope.spawn(move || parse(file, &sender));
-            let outcome = receiver.iter().flatten().try_for_each(|mut write| {
-                write.since_start_nano = starts.since(&write);
-                each(&write)
-            });
+            let parser = scope.spawn(move || parse(file, &starts, &sender));
+            let outcome = receiver.iter().try_for_each(|batch| each(&batch));
             // The parser stops when nobody listens.
             drop(receiver);
             let parsed = parser
@@ -151,17 +172,21 @@ impl Recording {
     }
 }
 
-fn parse(file: impl Read, to: &mpsc::SyncSender<Vec<RecordedWrite>>) -> io::Result<Unread> {
+fn parse(file: impl Read, starts: &Starts, to: &mpsc::SyncSender<Batch>) -> io::Result<Unread> {
     let mut lines = Lines::new(BufReader::with_capacity(1 << 16, file));
     let mut batch = Vec::with_capacity(BATCH);
-    while let Some(write) = lines.next_write()? {
+    while let Some(mut write) = lines.next_write()? {
+        write.since_start_nano = starts.since(&write);
         batch.push(write);
-        if batch.len() == BATCH && to.send(std::mem::take(&mut batch)).is_err() {
-            return Ok(Unread::default());
+        if batch.len() == BATCH {
+            let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
+            if to.send(Arc::new(full)).is_err() {
+                return Ok(Unread::default());
+            }
         }
     }
     // Nobody may listen any more: then the reason is known there.
-    let _ = to.send(batch);
+    let _ = to.send(Arc::new(batch));
     Ok(lines.unread())
 }
 

@@ -1,10 +1,8 @@
 //! The columns of a table of slow writes: once, for every form that such a table has.
 
-use std::borrow::Cow;
+use std::fmt::Write;
 
-use crate::model::{
-    cause::Cause, frame::Frame, plan::ProbePair, recorded::RecordedWrite, trace::Correlation,
-};
+use crate::model::{cause::Cause, frame::Frame, recorded::RecordedWrite, trace::Correlation};
 
 pub struct Column {
     pub name: &'static str,
@@ -15,10 +13,12 @@ pub struct Column {
 pub enum Value {
     Integer(fn(&RecordedWrite) -> Option<u64>),
     Boolean(fn(&RecordedWrite) -> bool),
-    Text(for<'a> fn(&'a RecordedWrite) -> Option<Cow<'a, str>>),
+    Text(fn(&RecordedWrite) -> Option<&str>),
+    /// A text that is made for the cell, into one that is empty.
+    Made(fn(&RecordedWrite, &mut String) -> Option<()>),
 }
 
-use Value::{Boolean, Integer, Text};
+use Value::{Boolean, Integer, Made, Text};
 
 const fn column(name: &'static str, value: Value) -> Column {
     Column { name, value }
@@ -39,27 +39,15 @@ pub const COLUMNS: &[Column] = &[
     column("target_tid", Integer(|write| Some(write.target_tid.into()))),
     column("goid", Integer(|write| write.goid)),
     column("parent_goid", Integer(|write| write.parent_goid)),
-    column(
-        "service_name",
-        Text(|write| shared(write.service_name.as_deref())),
-    ),
-    column(
-        "executable",
-        Text(|write| shared(write.executable.as_deref())),
-    ),
-    column(
-        "go_version",
-        Text(|write| shared(write.go_version.as_deref())),
-    ),
-    column(
-        "container_id",
-        Text(|write| shared(write.container_id.as_deref())),
-    ),
-    column("function", Text(|write| shared(write.function.as_deref()))),
-    column("map_type", Text(|write| shared(write.map_type.as_deref()))),
+    column("service_name", Text(|write| write.service_name.as_deref())),
+    column("executable", Text(|write| write.executable.as_deref())),
+    column("go_version", Text(|write| write.go_version.as_deref())),
+    column("container_id", Text(|write| write.container_id.as_deref())),
+    column("function", Text(|write| write.function.as_deref())),
+    column("map_type", Text(|write| write.map_type.as_deref())),
     column("map_key_size", Integer(|write| write.map_key_size)),
     column("map_value_size", Integer(|write| write.map_value_size)),
-    column("map_address", Text(map_address)),
+    column("map_address", Made(map_address)),
     column("map_len", Integer(|write| write.map_len)),
     column(
         "map_capacity_before",
@@ -69,8 +57,8 @@ pub const COLUMNS: &[Column] = &[
         "map_capacity_after",
         Integer(|write| write.map_capacity_after),
     ),
-    column("unobserved", Text(unobserved)),
-    column("cause", Text(|write| shared(Some(write.cause.name())))),
+    column("unobserved", Made(unobserved)),
+    column("cause", Text(|write| Some(write.cause.name()))),
     column("growth_nano", Integer(|write| part(write, Cause::Growth))),
     column(
         "evacuation_nano",
@@ -101,25 +89,25 @@ pub const COLUMNS: &[Column] = &[
         Integer(|write| part(write, Cause::PageFault)),
     ),
     column("blocked_nano", Integer(|write| part(write, Cause::Blocked))),
-    column(
-        "caller",
-        Text(|write| shared(caller(write)?.function.as_deref())),
-    ),
-    column(
-        "caller_file",
-        Text(|write| shared(caller(write)?.file.as_deref())),
-    ),
+    column("caller", Text(|write| caller(write)?.function.as_deref())),
+    column("caller_file", Text(|write| caller(write)?.file.as_deref())),
     column(
         "caller_line",
         Integer(|write| caller(write)?.line.map(u64::from)),
     ),
     column(
         "trace_id",
-        Text(|write| Some(write.context?.trace_id_text().into())),
+        Made(|write, text| {
+            *text = write.context?.trace_id_text();
+            Some(())
+        }),
     ),
     column(
         "span_id",
-        Text(|write| Some(write.context?.span_id_text().into())),
+        Made(|write, text| {
+            *text = write.context?.span_id_text();
+            Some(())
+        }),
     ),
     column(
         "trace_flags",
@@ -127,15 +115,11 @@ pub const COLUMNS: &[Column] = &[
     ),
     column(
         "correlation",
-        Text(|write| shared(Some(correlation(write.correlation)))),
+        Text(|write| Some(correlation(write.correlation))),
     ),
     column("recording", Integer(|write| write.recording.map(u64::from))),
     column("since_start_nano", Integer(|write| write.since_start_nano)),
 ];
-
-fn shared(text: Option<&str>) -> Option<Cow<'_, str>> {
-    text.map(Cow::Borrowed)
-}
 
 fn caller(write: &RecordedWrite) -> Option<&Frame> {
     write.stack.caller()
@@ -146,20 +130,19 @@ fn part(write: &RecordedWrite, cause: Cause) -> Option<u64> {
 }
 
 /// As events have it.
-fn map_address(write: &RecordedWrite) -> Option<Cow<'_, str>> {
-    let address = write.map_address?;
-    Some(format!("{:#x}", address.0).into())
+fn map_address(write: &RecordedWrite, text: &mut String) -> Option<()> {
+    write!(text, "{:#x}", write.map_address?.0).ok()
 }
 
 /// Names separated by spaces; empty as a rule.
-fn unobserved(write: &RecordedWrite) -> Option<Cow<'_, str>> {
-    let names: Vec<&str> = write
-        .unobserved
-        .iter()
-        .copied()
-        .map(ProbePair::name)
-        .collect();
-    Some(names.join(" ").into())
+fn unobserved(write: &RecordedWrite, text: &mut String) -> Option<()> {
+    for pair in &write.unobserved {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(pair.name());
+    }
+    Some(())
 }
 
 fn correlation(found: Correlation) -> &'static str {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use csv::{ByteRecord, Writer};
+use csv::{Writer, WriterBuilder};
 
 use super::columns::{COLUMNS, Value};
 use crate::{
@@ -10,44 +10,57 @@ use crate::{
     report::{error::ReportError, output::Output},
 };
 
+/// As large as that of the file below, which then takes what it is given as it is.
+const BUFFER: usize = 1 << 16;
+
 #[derive(Debug)]
 pub struct CallsCsv {
     writer: Writer<Output>,
-    row: ByteRecord,
+    /// Of a cell that is made; used again for the next one.
+    text: String,
 }
 
 impl CallsCsv {
     pub fn create(directory: &Path) -> Result<Self, ReportError> {
-        let mut writer = Writer::from_writer(Output::create(directory, "calls.csv")?);
+        let output = Output::create(directory, "calls.csv")?;
+        let mut writer = WriterBuilder::new()
+            .buffer_capacity(BUFFER)
+            .from_writer(output);
         let names = writer.write_record(COLUMNS.iter().map(|column| column.name));
         names.map_err(|error| writer.get_ref().failed(error))?;
         Ok(Self {
             writer,
-            row: ByteRecord::new(),
+            text: String::new(),
         })
     }
 
     pub fn add(&mut self, write: &RecordedWrite) -> Result<(), ReportError> {
-        self.row.clear();
+        let written = self.write(write);
+        written.map_err(|error| self.writer.get_ref().failed(error))
+    }
+
+    fn write(&mut self, write: &RecordedWrite) -> csv::Result<()> {
         let mut number = itoa::Buffer::new();
         for column in COLUMNS {
             match column.value {
                 Value::Integer(value) => {
                     let digits = value(write).map(|value| number.format(value));
-                    self.row.push_field(digits.unwrap_or_default().as_bytes());
+                    self.writer.write_field(digits.unwrap_or_default())?;
                 }
                 Value::Boolean(value) => {
-                    self.row
-                        .push_field(if value(write) { b"true" } else { b"false" })
+                    let text = if value(write) { "true" } else { "false" };
+                    self.writer.write_field(text)?;
                 }
-                Value::Text(value) => {
-                    let text = value(write).unwrap_or_default();
-                    self.row.push_field(text.as_bytes());
+                Value::Text(value) => self.writer.write_field(value(write).unwrap_or_default())?,
+                Value::Made(make) => {
+                    self.text.clear();
+                    let text = make(write, &mut self.text).map(|()| &*self.text);
+                    self.writer.write_field(text.unwrap_or_default())?;
                 }
             }
         }
-        let written = self.writer.write_byte_record(&self.row);
-        written.map_err(|error| self.writer.get_ref().failed(error))
+        // The end of the row.
+        self.writer.write_record(None::<&[u8]>)
     }
 
     pub fn finish(mut self) -> Result<(), ReportError> {

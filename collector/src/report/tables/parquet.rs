@@ -28,6 +28,8 @@ pub struct CallsParquet {
     writer: SerializedFileWriter<Output>,
     columns: Vec<Cells>,
     rows: usize,
+    /// Of a cell that is made; used again for the next one.
+    text: String,
 }
 
 /// A column of the row group in the making. For each row its level: 1 where there is a value, 0 where it is not known.
@@ -53,12 +55,13 @@ impl CallsParquet {
             writer,
             columns: COLUMNS.iter().map(Cells::of).collect(),
             rows: 0,
+            text: String::new(),
         })
     }
 
     pub fn add(&mut self, write: &RecordedWrite) -> std::result::Result<(), ReportError> {
         for (column, cells) in COLUMNS.iter().zip(&mut self.columns) {
-            cells.push(column, write);
+            cells.push(column, write, &mut self.text);
         }
         self.rows += 1;
         if self.rows == ROW_GROUP {
@@ -108,11 +111,11 @@ impl Cells {
         match column.value {
             Value::Integer(_) => Self::Integers(Vec::new(), Vec::new()),
             Value::Boolean(_) => Self::Booleans(Vec::new()),
-            Value::Text(_) => Self::Texts(Vec::new(), Vec::new()),
+            Value::Text(_) | Value::Made(_) => Self::Texts(Vec::new(), Vec::new()),
         }
     }
 
-    fn push(&mut self, column: &Column, write: &RecordedWrite) {
+    fn push(&mut self, column: &Column, write: &RecordedWrite, made: &mut String) {
         match (self, &column.value) {
             (Self::Integers(values, levels), Value::Integer(value)) => {
                 let value = value(write).map(|value| i64::try_from(value).unwrap_or(i64::MAX));
@@ -121,10 +124,12 @@ impl Cells {
             }
             (Self::Booleans(values), Value::Boolean(value)) => values.push(value(write)),
             (Self::Texts(values, levels), Value::Text(value)) => {
-                let value = value(write);
-                levels.push(value.is_some().into());
-                let next = value.map(|text| shared(values.last(), &text));
-                values.extend(next);
+                push_text(values, levels, value(write));
+            }
+            (Self::Texts(values, levels), Value::Made(make)) => {
+                made.clear();
+                let value = make(write, made).map(|()| &**made);
+                push_text(values, levels, value);
             }
             _ => {} // Both are of the same column.
         }
@@ -142,6 +147,12 @@ impl Cells {
             }
         }
     }
+}
+
+fn push_text(values: &mut Vec<ByteArray>, levels: &mut Vec<i16>, value: Option<&str>) {
+    levels.push(value.is_some().into());
+    let next = value.map(|text| shared(values.last(), text));
+    values.extend(next);
 }
 
 /// A text that is the same as in the row before is not copied: most are.
@@ -175,7 +186,7 @@ fn field(column: &Column) -> Result<TypePtr> {
     let (physical, logical, repetition) = match column.value {
         Value::Integer(_) => (PhysicalType::INT64, None, Repetition::OPTIONAL),
         Value::Boolean(_) => (PhysicalType::BOOLEAN, None, Repetition::REQUIRED),
-        Value::Text(_) => {
+        Value::Text(_) | Value::Made(_) => {
             let text = Some(LogicalType::String);
             (PhysicalType::BYTE_ARRAY, text, Repetition::OPTIONAL)
         }
