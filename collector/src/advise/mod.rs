@@ -16,17 +16,19 @@ mod site;
 mod sync_map;
 #[cfg(test)]
 mod tests;
+mod unsynchronised;
 
 use std::cmp::Reverse;
 
 use self::{
     json::Decoded, large_entries::LargeEntries, large_map::LargeMaps, regrown::Regrown,
-    shares::Shares, sync_map::SyncMaps,
+    shares::Shares, sync_map::SyncMaps, unsynchronised::Unsynchronised,
 };
 use crate::model::{advice::Advice, recorded::RecordedWrite, summary::Summary};
 
 #[derive(Debug, Default)]
 pub struct Advisor {
+    unsynchronised: Unsynchronised,
     json: Decoded,
     sync_maps: SyncMaps,
     regrown: Regrown,
@@ -36,7 +38,16 @@ pub struct Advisor {
 }
 
 impl Advisor {
+    /// `summary`: of the recording, unless it was cut off.
+    pub fn new(summary: Option<&Summary>) -> Self {
+        Self {
+            unsynchronised: Unsynchronised::of(summary),
+            ..Self::default()
+        }
+    }
+
     pub fn add(&mut self, write: &RecordedWrite) {
+        self.unsynchronised.add(write);
         self.shares.add(write);
         // Whoever calls a library cannot say how it makes its maps.
         let is_library = self.json.add(write) || self.sync_maps.add(write);
@@ -63,6 +74,9 @@ impl Advisor {
             advice.extend(cpu::advice(service, share, targets));
         }
         advice.sort_by_key(|advice| Reverse((advice.confidence, advice.nano)));
-        advice
+        // A program that ends is worse than one that is slow.
+        let mut all = self.unsynchronised.advice();
+        all.append(&mut advice);
+        all
     }
 }

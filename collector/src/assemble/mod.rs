@@ -2,6 +2,9 @@
 //! with the events.
 
 mod capacity;
+mod fatal;
+
+pub use self::fatal::{Ending, ending};
 
 use std::sync::Arc;
 

@@ -90,8 +90,8 @@ pub(super) fn forget_pair(ebpf: &mut Ebpf, pid: Pid, pair: ProbePair) -> u64 {
             0
         }
         ProbePair::Write => remove_flights(ebpf, pid, |flight| flight.write_start != 0),
-        // Forgotten when they are watched again.
-        ProbePair::PageFault => 0,
+        // Page faults are forgotten when they are watched again.
+        ProbePair::PageFault | ProbePair::Fatal => 0,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::model::plan::ProbeRole;
 
-pub(super) const ALL: [ProbeRole; 10] = [
+pub(super) const ALL: [ProbeRole; 11] = [
     ProbeRole::GrowthEnter,
     ProbeRole::GrowthExit,
     ProbeRole::AssistEnter,
@@ -13,6 +13,7 @@ pub(super) const ALL: [ProbeRole; 10] = [
     ProbeRole::StopWorldExit,
     ProbeRole::WriteEnter,
     ProbeRole::WriteExit,
+    ProbeRole::Fatal,
 ];
 
 pub(super) fn program_name(role: ProbeRole) -> &'static str {
@@ -27,5 +28,6 @@ pub(super) fn program_name(role: ProbeRole) -> &'static str {
         ProbeRole::StopWorldExit => "stop_world_exit",
         ProbeRole::WriteEnter => "write_enter",
         ProbeRole::WriteExit => "write_exit",
+        ProbeRole::Fatal => "fatal",
     }
 }

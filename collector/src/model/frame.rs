@@ -16,3 +16,14 @@ pub struct Frame {
     /// The run-time address (for callers: of the instruction after the call).
     pub address: VirtualAddress,
 }
+
+impl Frame {
+    /// `function file:line`, as far as that is known.
+    pub fn text(&self) -> String {
+        let function = self.function.as_deref().unwrap_or("(not known)");
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => format!("{function} {file}:{line}"),
+            _ => function.to_owned(),
+        }
+    }
+}

@@ -6,6 +6,7 @@
 pub mod advice;
 pub mod binary;
 pub mod cause;
+pub mod collision;
 pub mod frame;
 pub mod histogram;
 pub mod latency;

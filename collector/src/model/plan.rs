@@ -32,6 +32,8 @@ pub enum ProbeRole {
     /// A map write begins: on the hot path, and so in modes `exact` and `sampled` only.
     WriteEnter,
     WriteExit,
+    /// Go ends the program: the text that says why is in the first two argument registers.
+    Fatal,
 }
 
 /// Probes that mean nothing without each other: what they begin and what they end.
@@ -46,6 +48,8 @@ pub enum ProbePair {
     Write,
     /// Of the kernel, for the whole machine; the others are probes in the target.
     PageFault,
+    /// What ends a program. It costs nothing until then, so the governor has no say about it.
+    Fatal,
 }
 
 /// How much of the time a pair of probes is in its target.
@@ -104,6 +108,11 @@ impl ProbePair {
         self == Self::PageFault
     }
 
+    /// Whether it is held against the budget.
+    pub fn is_governed(self) -> bool {
+        !matches!(self, Self::Write | Self::Fatal)
+    }
+
     /// As users see it.
     pub fn name(self) -> &'static str {
         match self {
@@ -113,6 +122,7 @@ impl ProbePair {
             Self::StopTheWorld => "stop_the_world",
             Self::Write => "write",
             Self::PageFault => "page_fault",
+            Self::Fatal => "fatal",
         }
     }
 }
@@ -125,6 +135,7 @@ impl ProbeRole {
             Self::Deschedule | Self::Resume => ProbePair::Deschedule,
             Self::StopWorldEnter | Self::StopWorldExit => ProbePair::StopTheWorld,
             Self::WriteEnter | Self::WriteExit => ProbePair::Write,
+            Self::Fatal => ProbePair::Fatal,
         }
     }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     cause::Cause,
+    collision::Collision,
     plan::{Presence, ProbePair},
     writes::Writes,
 };
@@ -40,6 +41,9 @@ pub struct Summary {
     pub probes: Vec<ProbeUse>,
     /// Time that the probes took from the targets; `None` where the price of a hit was not measured.
     pub estimated_cost_nano: Option<u64>,
+    /// Goroutines that came upon another's write to their map; recordings of earlier versions do not say.
+    #[serde(default)]
+    pub collisions: Vec<Collision>,
     /// What it was merged of; none as a rule.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recordings: Vec<Part>,

@@ -130,9 +130,7 @@ impl Governing {
         cpu.read(pid);
         let (_, pairs) = programs.pair_use(pid)?;
         // What was asked for is not governed.
-        let governed = pairs
-            .into_iter()
-            .filter(|pair| pair.pair != ProbePair::Write);
+        let governed = pairs.into_iter().filter(|pair| pair.pair.is_governed());
         let pair = |pair: attach::PairUse| PairLook {
             pair: pair.pair,
             armed: pair.armed,

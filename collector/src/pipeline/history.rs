@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use super::target::Refused;
 use crate::model::{
+    collision::Collision,
     process::Pid,
     summary::{SkippedProcess, Target, Usage},
 };
+
+/// A program that is started again and again may end by the same each time.
+const MOST_COLLISIONS: usize = 100;
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +30,7 @@ pub(super) struct History {
     skipped_by_kind: BTreeMap<&'static str, u64>,
     /// Nanoseconds by service, of those that are not kept.
     past_cost: BTreeMap<String, u64>,
+    collisions: Vec<Collision>,
 }
 
 impl History {
@@ -36,6 +41,7 @@ impl History {
             skipped: Vec::new(),
             skipped_by_kind: BTreeMap::new(),
             past_cost: BTreeMap::new(),
+            collisions: Vec::new(),
         }
     }
 
@@ -68,6 +74,17 @@ impl History {
                 add_cost(&mut self.past_cost, target.service_name, &usage);
             }
         }
+    }
+
+    pub(super) fn collided(&mut self, collisions: Vec<Collision>) {
+        if self.keep == Keep::Each {
+            let room = MOST_COLLISIONS - self.collisions.len();
+            self.collisions.extend(collisions.into_iter().take(room));
+        }
+    }
+
+    pub(super) fn collisions(&self) -> &[Collision] {
+        &self.collisions
     }
 
     pub(super) fn recorded(&self) -> &[Target] {

@@ -7,6 +7,7 @@
 mod absences;
 mod alerting;
 mod clock;
+mod collisions;
 mod command;
 mod correlate;
 mod discovery;

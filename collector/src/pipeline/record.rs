@@ -214,6 +214,7 @@ impl Recorder {
             losses: session.losses(),
             probes: session.probe_use(),
             writes: session.writes(),
+            collisions: session.history().collisions().to_vec(),
         };
         self.recording.finish(measured).map_err(recording_failure)?;
         let asked = Asked {

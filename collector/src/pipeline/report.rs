@@ -53,7 +53,8 @@ fn compare(before: &Path, after: &Path) -> Result<Comparison, Failure> {
 
 pub(super) fn write(directory: &Path, asked: &Asked) -> Result<String, Failure> {
     let recording = Recording::open(directory)?.shown_on(progress());
-    let reported = report::write(&recording, asked, &mut Advising::default())?;
+    let mut advising = Advising(Advisor::new(recording.summary.as_ref()));
+    let reported = report::write(&recording, asked, &mut advising)?;
     Ok(terminal::recording(&recording, &reported, asked.top))
 }
 
@@ -67,7 +68,7 @@ fn progress() -> ProgressBar {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Advising(Advisor);
 
 impl Adviser for Advising {

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use slowmap_abi::WriteEvent;
 
 use super::{
-    clock,
+    clock, collisions,
     follow::Follower,
     governing::Governing,
     history::{History, Keep},
@@ -14,7 +14,7 @@ use super::{
     target::{Binaries, Refused, Target},
 };
 use crate::{
-    assemble::{Origin, assemble},
+    assemble::{Origin, assemble, ending},
     attach::{AgentNamespace, AttachError, Programs},
     attribute::attribute,
     check,
@@ -267,12 +267,24 @@ impl Session {
     /// Hands over the writes that have been seen since the last time.
     pub(super) fn drain(&mut self, mut hand_over: impl FnMut(CorrelatedWrite)) {
         let clock = clock::offset();
+        let mut collided = Vec::new();
         while let Some(event) = self.events.next() {
-            match self.explain(&event, &clock) {
-                Ok(write) => hand_over(write),
-                Err(reason) => self.losses.add(reason, 1),
+            let told = match ending(&event) {
+                Some(ending) => self
+                    .targets
+                    .get(&Pid(event.pid))
+                    .ok_or(DETACHED)
+                    .map(|target| {
+                        collisions::add(&ending, target, &self.symbolizer, &mut collided);
+                    }),
+                None => self.explain(&event, &clock).map(&mut hand_over),
+            };
+            if let Err(reason) = told {
+                self.losses.add(reason, 1);
             }
         }
+        collided.iter().for_each(collisions::say);
+        self.history.collided(collided);
     }
 
     fn explain(

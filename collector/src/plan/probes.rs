@@ -31,7 +31,7 @@ pub(super) fn place(
 ) -> Result<(Vec<PlannedProbe>, Vec<Unplaced>), Skipped> {
     let (mut probes, mut unplaced) = (Vec::new(), Vec::new());
     let rows = tables.probes.iter();
-    for row in rows.filter(|row| row.map.is_none_or(|map| map == binary.map_implementation)) {
+    for row in rows.filter(|row| row.is_about(binary)) {
         match place_row(binary, row) {
             Ok(placed) => probes.extend(placed),
             Err(reason) => unplaced.push(Unplaced {
@@ -93,8 +93,9 @@ fn arguments(binary: &GoBinary, row: &ProbeRow) -> Result<GrowthArguments, Strin
         map,
         map_type,
         goroutine,
+        message,
     } = row.arguments;
-    match (row.is_verified(&binary.go_version), goroutine) {
+    match (row.is_verified(&binary.go_version), goroutine.or(message)) {
         (true, _) => Ok(GrowthArguments { map, map_type }),
         (false, None) => Ok(GrowthArguments::default()),
         (false, Some(_)) => {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, de::Error};
 
 use super::{Wanted, labels, layout, requests, spans};
 use crate::model::{
-    binary::{GoVersion, MapImplementation},
+    binary::{GoBinary, GoVersion, MapImplementation},
     plan::{LabelKind, ProbeRole},
 };
 
@@ -147,6 +147,11 @@ pub(super) struct ProbeRow {
     /// `None`: both.
     #[serde(default)]
     pub(super) map: Option<MapImplementation>,
+    /// The first and the last minor that the function does this in; `None`: there is none before, or after.
+    #[serde(default)]
+    since: Option<Version<2>>,
+    #[serde(default)]
+    until: Option<Version<2>>,
     #[serde(default)]
     pub(super) enter: Option<ProbeRole>,
     #[serde(default)]
@@ -158,6 +163,14 @@ pub(super) struct ProbeRow {
 }
 
 impl ProbeRow {
+    /// Whether the binary may have something to probe there.
+    pub(super) fn is_about(&self, binary: &GoBinary) -> bool {
+        let minor = Version([binary.go_version.major, binary.go_version.minor]);
+        self.map.is_none_or(|map| map == binary.map_implementation)
+            && self.since.is_none_or(|since| since <= minor)
+            && self.until.is_none_or(|until| minor <= until)
+    }
+
     pub(super) fn is_verified(&self, version: &GoVersion) -> bool {
         let minor = Version([version.major, version.minor]);
         self.verified.0 <= minor && minor <= self.verified.1
@@ -174,6 +187,8 @@ pub(super) struct Arguments {
     pub(super) map_type: Option<u8>,
     #[serde(default)]
     pub(super) goroutine: Option<u8>,
+    #[serde(default)]
+    pub(super) message: Option<u8>,
 }
 
 #[derive(Deserialize)]

@@ -1,5 +1,6 @@
 //! Plans of binaries that are described, not read.
 
+mod fatal;
 mod whole_writes;
 
 use std::sync::Arc;
@@ -313,7 +314,8 @@ fn an_unknown_go_version_with_dwarf_is_probed_as_far_as_no_argument_is_needed() 
         [
             "runtime.goschedImpl",
             "runtime.preemptPark",
-            "runtime.execute"
+            "runtime.execute",
+            "runtime.fatal"
         ]
     );
 }

@@ -73,6 +73,7 @@ fn measured() -> Measured {
         losses,
         probes: vec![probe("a", Some(500_000)), probe("b", Some(700_000))],
         writes: None,
+        collisions: Vec::new(),
     }
 }
 

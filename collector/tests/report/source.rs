@@ -44,6 +44,7 @@ pub fn measured() -> Measured {
         skipped: Vec::new(),
         losses,
         probes: Vec::new(),
+        collisions: Vec::new(),
     }
 }
 

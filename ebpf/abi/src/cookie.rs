@@ -14,6 +14,7 @@ pub enum Role {
     StopWorldExit = 7,
     WriteEnter = 8,
     WriteExit = 9,
+    Fatal = 10,
 }
 
 /// In a register field: the probe does not know that argument.

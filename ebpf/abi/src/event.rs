@@ -21,6 +21,11 @@ pub enum EventKind {
     Write = 5,
     /// A write from its entry to its exit, in which the map grew.
     WriteWithGrowth = 6,
+    /// No write: Go ends the program, for what `scratch` leads to. `map` is the one that the goroutine was about to write
+    /// to, 0 if it was at none.
+    Fatal = 7,
+    /// A growth of that map by another goroutine, which was in flight then. Behind the event that it belongs to.
+    GrowthAtFatal = 8,
 }
 
 /// Parts of a write's time that are measured apart. They do not overlap.
@@ -148,7 +153,8 @@ pub struct WriteEvent {
     pub carried: [u8; CARRIED],
     /// The goroutine's labels that name a trace and a span, as text; zeros: none.
     pub labels: [[u8; LABEL]; 2],
-    /// Where the programs keep what a search is at. Means nothing to who reads the event.
+    /// Where the programs keep what a search is at. Means nothing to who reads the event, but of `EventKind::Fatal`: the first
+    /// two words are the address and the length of the text that says why.
     pub scratch: [u64; SCRATCH],
     /// The words at `sp` and `sp + 8` of the leaf.
     pub top_words: [u64; 2],

@@ -35,6 +35,8 @@ pub struct InFlight {
     pub map_len: u64,
     pub map_size: u64,
     pub table_capacity: u64,
+    /// Where the growth began: program counter, stack pointer and frame pointer.
+    pub growth_position: [u64; 3],
     /// What the other parts came to when the growth began, for a growth within a write that is followed.
     pub parts_before_growth: u64,
     /// hmap: `B`; Swiss: length of the directory, at the end of the last growth within a write.
@@ -133,6 +135,7 @@ impl InFlight {
         map_len: u64::MAX,
         map_size: 0,
         table_capacity: 0,
+        growth_position: [0; 3],
         parts_before_growth: 0,
         map_size_after: 0,
         write_start: 0,

@@ -21,7 +21,7 @@ use crate::{
 const DESCRIBING: u64 = 1_500;
 
 /// The reader polls on a timer: a wakeup per event would cost the target's CPU more than the event.
-const NO_WAKEUP: u64 = BPF_RB_NO_WAKEUP as u64;
+pub const NO_WAKEUP: u64 = BPF_RB_NO_WAKEUP as u64;
 
 /// Bytes that may wait for the timer: three quarters of the ring buffer are left for what comes while the reader wakes up.
 const PRESSING: u64 = EVENT_BYTES as u64 / 4;
@@ -78,7 +78,7 @@ pub fn describe(
 /// (https://github.com/golang/go/blob/go1.26.0/src/cmd/compile/abi-internal.md). Whether there is a map's type at that
 /// address, the collector sees.
 #[inline(always)]
-fn describe_map(event: &mut WriteEvent, target: &Target, slots: u64) {
+pub fn describe_map(event: &mut WriteEvent, target: &Target, slots: u64) {
     event.map_type = goroutine::read_word(slots).unwrap_or(0);
     event.map = goroutine::read_word(slots.wrapping_add(8)).unwrap_or(0);
     if event.map_type != 0 && event.map != 0 {
@@ -155,7 +155,7 @@ fn filled(
 }
 
 #[inline(always)]
-fn submit(mut entry: RingBufEntry<WriteEvent>, start: u64, end: u64) {
+pub fn submit(mut entry: RingBufEntry<WriteEvent>, start: u64, end: u64) {
     // SAFETY: as above.
     let event = unsafe { &mut *entry.as_mut_ptr() };
     event.start = start;

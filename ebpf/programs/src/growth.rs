@@ -50,6 +50,8 @@ fn enter(ctx: &ProbeContext) -> Option<()> {
 
 #[inline(always)]
 fn describe_map(flight: &mut InFlight, cookie: Cookie, regs: &pt_regs, target: &Target) {
+    let position = registers::position(regs);
+    flight.growth_position = [position.pc, position.sp, position.bp];
     if cookie.type_register() != NO_REGISTER {
         flight.map_type = registers::argument(regs, cookie.type_register());
     }

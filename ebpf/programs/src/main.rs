@@ -11,6 +11,7 @@ mod assist;
 mod deschedule;
 mod event;
 mod exact;
+mod fatal;
 mod fault;
 mod goroutine;
 mod growth;

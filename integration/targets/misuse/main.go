@@ -15,16 +15,17 @@ import (
 
 // Each case works until the deadline, misused or repaired.
 var cases = map[string]func(deadline time.Time, repaired bool){
-	"busy":          busy,
-	"gc-assist":     gcAssist,
-	"json":          jsonMaps,
-	"large-entries": largeEntries,
-	"large-map":     largeMap,
-	"middleware":    middleware,
-	"per-request":   perRequest,
-	"regrown":       regrown,
-	"shared-map":    sharedMap,
-	"sync-map":      syncMap,
+	"busy":           busy,
+	"gc-assist":      gcAssist,
+	"json":           jsonMaps,
+	"large-entries":  largeEntries,
+	"large-map":      largeMap,
+	"middleware":     middleware,
+	"per-request":    perRequest,
+	"regrown":        regrown,
+	"shared-map":     sharedMap,
+	"sync-map":       syncMap,
+	"unsynchronised": unsynchronised,
 }
 
 func names() []string {

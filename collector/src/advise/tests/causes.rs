@@ -87,7 +87,7 @@ fn a_cpu_limit_is_named_where_it_stopped_the_service_and_ruled_out_where_it_did_
     );
 }
 
-fn summary(usage: Usage) -> Summary {
+pub(super) fn summary(usage: Usage) -> Summary {
     Summary {
         format: FORMAT,
         version: String::new(),
@@ -112,6 +112,7 @@ fn summary(usage: Usage) -> Summary {
         writes: None,
         probes: Vec::new(),
         estimated_cost_nano: None,
+        collisions: Vec::new(),
         recordings: Vec::new(),
     }
 }

@@ -1,6 +1,7 @@
 mod causes;
 mod growth;
 mod libraries;
+mod unsynchronised;
 
 use std::sync::Arc;
 

@@ -8,6 +8,7 @@ use std::{
 
 use super::{event::EventRecord, jsonl::JsonLines};
 use crate::model::{
+    collision::Collision,
     latency::Durations,
     summary::{Counts, FORMAT, Losses, ProbeUse, SkippedProcess, Summary, Target},
     write::CorrelatedWrite,
@@ -58,6 +59,7 @@ pub struct Measured {
     pub losses: Losses,
     pub probes: Vec<ProbeUse>,
     pub writes: Option<Writes>,
+    pub collisions: Vec<Collision>,
 }
 
 impl Recording {
@@ -140,6 +142,7 @@ impl Recording {
             writes: measured.writes,
             estimated_cost_nano: total_cost(&measured.probes),
             probes: measured.probes,
+            collisions: measured.collisions,
             recordings: Vec::new(),
         };
         let path = self.directory.join(SUMMARY);

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use crate::{
     model::{
+        collision::Collision,
         latency::Durations,
         plan::ProbeRole,
         recorded::RecordedWrite,
@@ -152,6 +153,7 @@ impl Sums {
             writes: None,
             estimated_cost_nano: sum(probes.iter().map(|probe| probe.estimated_cost_nano)),
             probes,
+            collisions: collisions(summaries),
             recordings: parts.collect(),
         };
         let spans = merged.spans();
@@ -173,6 +175,17 @@ fn targets(summaries: &[&Summary]) -> Vec<Target> {
         })
     });
     targets.collect()
+}
+
+fn collisions(summaries: &[&Summary]) -> Vec<Collision> {
+    let numbered = (0..).zip(summaries);
+    let collisions = numbered.flat_map(|(recording, summary)| {
+        summary.collisions.iter().map(move |collision| Collision {
+            recording: Some(recording),
+            ..collision.clone()
+        })
+    });
+    collisions.collect()
 }
 
 fn skipped(summaries: &[&Summary]) -> Vec<SkippedProcess> {

@@ -13,6 +13,7 @@ use super::{
     recording::{Recording, Unread},
 };
 use crate::model::advice::Advice;
+use crate::model::collision::Collision;
 use crate::model::summary::{Latency, Losses, Summary};
 use crate::model::units::{Digits, Nanos};
 
@@ -96,6 +97,7 @@ fn write(out: &mut impl Write, summary: &Summary, directory: &Path, top: usize) 
         .iter()
         .map(|(function, count)| (function.as_str(), *count));
     write_largest(out, "written by", functions, top)?;
+    write_collisions(out, &summary.collisions)?;
     write_losses(out, &summary.losses)?;
     if let Some(cost) = summary.estimated_cost_nano {
         let hits: u64 = summary.probes.iter().map(|probe| probe.hits).sum();
@@ -150,6 +152,20 @@ fn write_largest<'a>(
         Some(more @ 1..) => writeln!(out, "  {:<10} {:>7}  and {more} more", "", ""),
         _ => Ok(()),
     }
+}
+
+/// What Go has ended processes for, whoever was slow.
+fn write_collisions(out: &mut impl Write, collisions: &[Collision]) -> fmt::Result {
+    for Collision {
+        pid, message, goid, ..
+    } in collisions
+    {
+        writeln!(
+            out,
+            "  ended      {pid} by Go: {message}, in goroutine {goid}"
+        )?;
+    }
+    Ok(())
 }
 
 fn write_losses(out: &mut impl Write, losses: &Losses) -> fmt::Result {
@@ -234,6 +250,7 @@ mod tests {
                 estimated_cost_nano: Some(2_600_000),
             }],
             estimated_cost_nano: Some(2_600_000),
+            collisions: Vec::new(),
             recordings: Vec::new(),
         }
     }

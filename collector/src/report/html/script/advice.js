@@ -7,6 +7,11 @@ function drawAdvice() {
     element("strong", {}, one.advice),
     element("div", { class: "place" }, one.subject),
     element("ul", {}, ...one.evidence.map((text) => element("li", {}, text))),
-    element("div", { class: "dim" }, `Confidence: ${one.confidence}. It is about ${duration(one.nano)} of ${duration(report.overview.nano)} lost.`)));
+    element("div", { class: "dim" }, `Confidence: ${one.confidence}.${about(one)}`)));
   byId("advice").replaceChildren(element("h2", { id: "advice-title" }, "What to do"), element("ol", {}, ...items));
+}
+
+/* Advice may be about something else than time. */
+function about(one) {
+  return one.nano > 0 ? ` It is about ${duration(one.nano)} of ${duration(report.overview.nano)} lost.` : "";
 }
