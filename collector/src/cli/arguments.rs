@@ -242,6 +242,9 @@ pub struct CorrelateArguments {
         conflicts_with = "csv"
     )]
     pub query: Option<String>,
+    /// A PromQL expression that is one series: the service's requests a second, which report.html shows beside the quantile
+    #[arg(long, value_name = "Q", requires = "query")]
+    pub rate_query: Option<String>,
     /// A file with the series instead: lines of a time (RFC 3339 or Unix seconds), a comma and a value
     #[arg(long, value_name = "FILE", group = "series")]
     pub csv: Option<PathBuf>,

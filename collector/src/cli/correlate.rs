@@ -41,6 +41,7 @@ fn options(arguments: CorrelateArguments) -> Result<CorrelateOptions, Failure> {
         (None, Some(server), Some(query)) => SeriesSource::Prometheus {
             server,
             query,
+            rate_query: arguments.rate_query,
             step: arguments.step,
         },
         // clap lets none of these through.

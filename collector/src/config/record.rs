@@ -115,6 +115,8 @@ pub enum SeriesSource {
     Prometheus {
         server: ServerUrl,
         query: String,
+        /// Of the service's requests a second, to be shown beside it.
+        rate_query: Option<String>,
         step: Option<SeriesInterval>,
     },
     Csv(PathBuf),

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 use serde::Serialize;
 use tracing::warn;
 
-use super::clock;
+use super::{clock, rate::Rate};
 use crate::{
     config::{CorrelateOptions, SeriesSource, value::SeriesInterval},
     explain::{Asked, Clock, Explanation, Gap, Known, Point, SlowWrites, Unexplainable, explain},
@@ -35,6 +35,7 @@ const NAMING: [&str; 5] = ["service_name", "service", "job", "app", "container"]
 #[derive(Debug)]
 struct Sampled {
     series: Series,
+    rate: Option<Rate>,
     asked: Asked,
     clock: Option<Clock>,
     step: Duration,
@@ -55,8 +56,9 @@ pub async fn correlate(options: &CorrelateOptions) -> Result<Explanation, Failur
         SeriesSource::Prometheus {
             server,
             query,
+            rate_query,
             step,
-        } => ask(server, query, *step, &recorded).await?,
+        } => ask(server, query, rate_query.as_deref(), *step, &recorded).await?,
         SeriesSource::Csv(file) => read(file, &recorded)?,
     };
     let series = sampled.series;
@@ -87,6 +89,7 @@ pub async fn correlate(options: &CorrelateOptions) -> Result<Explanation, Failur
         &Kept {
             told: &told,
             points,
+            rate: sampled.rate.as_ref(),
         },
     ) {
         warn!("report.html will not have the spikes: {error}");
@@ -100,12 +103,15 @@ struct Kept<'a> {
     #[serde(flatten)]
     told: &'a Explanation,
     points: &'a [Point],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate: Option<&'a Rate>,
 }
 
 /// Has Prometheus say what a query amounts to over the recording's time.
 async fn ask(
     server: &ServerUrl,
     query: &str,
+    rate_query: Option<&str>,
     step: Option<SeriesInterval>,
     recorded: &Recorded,
 ) -> Result<Sampled, Failure> {
@@ -119,11 +125,22 @@ async fn ask(
         until: ahead(until),
         step,
     };
-    let series = one(prometheus.range(query, span).await?, span)?;
+    let series = one("--query", prometheus.range(query, span).await?, span)?;
+    let rate = match rate_query {
+        Some(query) => {
+            let series = prometheus.range(query, span).await;
+            let series =
+                series.map_err(|error| Failure::Other(anyhow::anyhow!("--rate-query: {error}")))?;
+            let series = one("--rate-query", series, span)?;
+            Some(Rate::new(query, &series, skew.ahead_nano))
+        }
+        None => None,
+    };
     Ok(Sampled {
         scrape_interval: prometheus.scrape_interval(&series).await,
         assumed_interval: ASSUMED_INTERVAL,
         series,
+        rate,
         asked: Asked::Query(query.to_owned()),
         clock: Some(Clock {
             ahead_nano: skew.ahead_nano,
@@ -156,6 +173,7 @@ fn read(file: &Path, recorded: &Recorded) -> Result<Sampled, Failure> {
     let interval = series.interval().unwrap_or_default();
     Ok(Sampled {
         series,
+        rate: None,
         asked: Asked::Csv(file.display().to_string()),
         clock: None,
         step: interval,
@@ -176,11 +194,11 @@ fn shortest_step(length: Duration) -> Duration {
 }
 
 /// What is asked for is one service's quantile: several series would be explained by the same writes again and again.
-fn one(series: Vec<Series>, span: Span) -> Result<Series, Failure> {
+fn one(flag: &str, series: Vec<Series>, span: Span) -> Result<Series, Failure> {
     let mut series = series.into_iter();
     let Some(first) = series.next() else {
         return Err(Failure::Other(anyhow::anyhow!(
-            "Prometheus has no such series in the recording's time ({} to {}); look at the query in its own page, and at \
+            "Prometheus has no such series as {flag} is of in the recording's time ({} to {}); look at it in its own page, and at \
              whether the service was scraped then",
             shown(span.from),
             shown(span.until)
@@ -193,7 +211,7 @@ fn one(series: Vec<Series>, span: Span) -> Result<Series, Failure> {
     let listed = std::iter::once(&first).chain(&more).take(LISTED);
     let listed: Vec<String> = listed.map(Series::to_string).collect();
     Err(Failure::Usage(format!(
-        "--query has {} series ({}, …), allowed: one; choose by labels, or join them, e.g. by max()",
+        "{flag} has {} series ({}, …), allowed: one; choose by labels, or join them, e.g. by max()",
         more.len() + 1,
         listed.join(", ")
     )))

@@ -16,6 +16,7 @@ mod governing;
 mod history;
 mod looks;
 mod memory;
+mod rate;
 mod record;
 mod report;
 mod run;

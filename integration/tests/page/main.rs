@@ -85,6 +85,13 @@ fn figures_are_those_of_the_summary(page: &Opened, recorded: &Recorded) -> Resul
 
 fn the_services_own_durations_are_beside_the_writes(page: &Opened, samples: usize) -> Result<()> {
     assert_eq!(page.evaluate("timeline.series.length")?, samples);
+    assert_eq!(page.evaluate("timeline.rate.length")?, recorded::REQUESTS);
+    let legend = page.evaluate("document.getElementById('legend').textContent")?;
+    let most = format!("{} requests/s at most", recorded::REQUESTS - 1);
+    assert!(
+        legend.as_str().is_some_and(|text| text.contains(&most)),
+        "{legend}"
+    );
     let told = page.evaluate("document.getElementById('spikes').textContent")?;
     let told = told.as_str().context("a text")?;
     assert!(

@@ -20,6 +20,8 @@ use tempfile::TempDir;
 
 pub const HOSTILE: &str =
     "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=1><!--";
+/// Samples of the service's requests a second.
+pub const REQUESTS: u64 = 30;
 pub const TRACE_URL: &str = "https://tracing.example/trace/{trace_id}?a=b";
 
 pub struct Recorded {
@@ -73,12 +75,26 @@ impl Recorded {
             correlate.arg(series).arg(&output);
             correlate
         })?;
+        self.add_requests(begin)?;
         let mut report = slowmap::command(["report", "--trace-url", TRACE_URL])?;
         succeed({
             report.arg(output);
             report
         })?;
         Ok(samples - 1)
+    }
+
+    /// As `--rate-query` leaves them, from a time in seconds on: one a second more each second.
+    fn add_requests(&self, begin: f64) -> Result<()> {
+        let path = self.directory.path().join("out/spikes.json");
+        let mut kept: serde_json::Value = serde_json::from_slice(&fs::read(&path)?)?;
+        let points = (0..REQUESTS).map(|second| {
+            let time = (begin * 1e9) as u64 + second * 1_000_000_000;
+            serde_json::json!({"time": time, "per_second": second})
+        });
+        let points: Vec<_> = points.collect();
+        kept["rate"] = serde_json::json!({"query": "rate", "points": points});
+        Ok(fs::write(path, kept.to_string())?)
     }
 
     pub fn page(&self) -> PathBuf {

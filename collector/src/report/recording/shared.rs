@@ -10,12 +10,18 @@ use serde_json::value::RawValue;
 use super::line::Text;
 use crate::model::recorded::Stack;
 
-type ByText = HashMap<Box<str>, Arc<Stack>>;
+/// By their text in the recording.
+#[derive(Debug, Default)]
+struct ByText {
+    all: HashMap<Arc<str>, Arc<Stack>>,
+    /// The next one is often the same, and to compare a text takes a part of the time that its hash does.
+    last: Option<(Arc<str>, Arc<Stack>)>,
+}
 
 #[derive(Debug, Default)]
 pub struct Shared {
     texts: HashSet<Arc<str>>,
-    /// By their text in the recording, for each entry into the runtime: it decides who the caller is.
+    /// For each entry into the runtime: it decides who the caller is.
     stacks: HashMap<Option<Arc<str>>, ByText>,
     /// So many.
     distinct: usize,
@@ -40,13 +46,19 @@ impl Shared {
         entry: Option<Arc<str>>,
     ) -> serde_json::Result<Arc<Stack>> {
         let stacks = self.stacks.entry(entry.clone()).or_default();
-        if let Some(known) = stacks.get(raw.get()) {
-            return Ok(known.clone());
+        if let Some((text, stack)) = &stacks.last
+            && **text == *raw.get()
+        {
+            return Ok(stack.clone());
+        }
+        if let Some((text, stack)) = stacks.all.get_key_value(raw.get()) {
+            stacks.last = Some((text.clone(), stack.clone()));
+            return Ok(stack.clone());
         }
         let frames = serde_json::from_str(raw.get())?;
         let stack = Arc::new(Stack::new(self.distinct, frames, entry.as_deref()));
         self.distinct += 1;
-        stacks.insert(raw.get().into(), stack.clone());
+        stacks.all.insert(raw.get().into(), stack.clone());
         Ok(stack)
     }
 }

@@ -37,6 +37,14 @@ function writerText(by) {
   return `${by.caller ?? "(not known)"}${file}: ${writes}, the longest ${duration(by.longest_nano)}, ${causeText(by.cause)}`;
 }
 
+/* The service's requests a second, in the same way. */
+function ratePoints() {
+  const origin = Number(rows.origin_unix_nano);
+  return report.spikes?.rate && !sinceStart ? report.spikes.rate.points.map(({ time, per_second: rate }) => [time - origin, rate]) : [];
+}
+
+const rateText = (rate) => `${count(Number(rate.toPrecision(3)))} requests/s`;
+
 /* Places in the timeline, as of the writes; since the start of a process a service's durations have none. */
 function seriesPoints() {
   const origin = Number(rows.origin_unix_nano);

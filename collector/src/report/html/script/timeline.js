@@ -1,14 +1,17 @@
 
 /* Each write a mark: time to the right, duration upwards on a logarithmic scale, colour = cause. */
 
-const timeline = { canvas: null, dragged: null, series: [], left: 52, bottom: 22, top: 8, right: 8 };
+const timeline = { canvas: null, dragged: null, series: [], rate: [], left: 52, bottom: 22, top: 8, right: 8 };
 
 function drawTimeline() {
   timeline.canvas = byId("timeline");
   timeline.series = rowCount ? seriesPoints() : [];
+  timeline.rate = rowCount ? ratePoints() : [];
+  const most = rateText(mostRequests());
   byId("legend").replaceChildren(...causesSeen().map((cause) =>
     element("span", {}, swatch(cause), `${causeText(report.causes[cause])} ${count(report.overview.causes[cause].count)}`)),
-    ...(timeline.series.length ? [element("span", {}, element("i", { style: { background: "var(--dim)" } }), "the service's own durations (line)")] : []));
+    ...(timeline.series.length ? [element("span", {}, element("i", { style: { background: "var(--dim)" } }), "the service's own durations (line)")] : []),
+    ...(timeline.rate.length ? [element("span", {}, element("i", { style: { background: "var(--accent)" } }), `its requests (dashed line, ${most} at most)`)] : []));
   const { canvas } = timeline;
   canvas.addEventListener("pointerdown", (event) => { timeline.dragged = [event.offsetX, event.offsetX]; canvas.setPointerCapture(event.pointerId); });
   canvas.addEventListener("pointermove", pointAt);
@@ -47,6 +50,7 @@ function paintTimeline() {
   paint.scale(ratio, ratio);
   paintAxes(paint, scale);
   paintSeries(paint, scale);
+  paintRate(paint, scale);
   for (const row of view.visible) {
     paint.fillStyle = colors.of[rows.cause[row]];
     paint.fillRect(scale.x(rows.at[row]) - 1.5, scale.y(rows.took[row]) - 1.5, 3, 3);
@@ -71,6 +75,27 @@ function paintSeries(paint, scale) {
   paint.strokeStyle = colors.text;
   paint.lineWidth = 1.5;
   paint.stroke();
+}
+
+const mostRequests = () => timeline.rate.reduce((most, [, rate]) => Math.max(most, rate), 0);
+
+/* No duration, so on a scale of its own, from none at the bottom to the most at the top. */
+function paintRate(paint, scale) {
+  const shown = timeline.rate.filter(([at]) => at >= scale.begin && at <= scale.end);
+  if (!shown.length) return;
+  const most = mostRequests();
+  const [low, high] = [scale.height - timeline.bottom, timeline.top];
+  paint.beginPath();
+  for (const [at, rate] of shown) paint.lineTo(scale.x(at), low - (rate / (most || 1)) * (low - high));
+  paint.strokeStyle = colors.accent;
+  paint.lineWidth = 1.5;
+  paint.setLineDash([6, 4]);
+  paint.stroke();
+  paint.setLineDash([]);
+  paint.lineWidth = 1;
+  paint.fillStyle = colors.accent;
+  paint.textAlign = "right";
+  paint.fillText(rateText(most), scale.width - timeline.right, high + 10);
 }
 
 function paintAxes(paint, scale) {
