@@ -41,9 +41,13 @@ impl Site {
         })
     }
 
+    fn frame(&self) -> Option<&Frame> {
+        self.stack.frames.get(self.frame)
+    }
+
     /// Function, file, line.
     fn place(&self) -> (Option<&str>, Option<&str>, Option<u32>) {
-        let frame = self.stack.frames.get(self.frame);
+        let frame = self.frame();
         let function = frame.and_then(|frame| frame.function.as_deref());
         let file = frame.and_then(|frame| frame.file.as_deref());
         (function, file, frame.and_then(|frame| frame.line))
@@ -55,12 +59,8 @@ impl Site {
     }
 
     pub fn text(&self) -> String {
-        let (function, file, line) = self.place();
-        let function = function.unwrap_or("(not known)");
-        match (file, line) {
-            (Some(file), Some(line)) => format!("{function} {file}:{line}"),
-            _ => function.to_owned(),
-        }
+        let frame = self.frame();
+        frame.map_or_else(|| "(not known)".to_owned(), Frame::text)
     }
 }
 
