@@ -17,8 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(400);
 pub fn boot(kernel: &Path, files: &Path, results: &Path) -> Result<String> {
     let archive = tempfile::NamedTempFile::new()?;
     let mut qemu = Command::new("qemu-system-x86_64");
-    // Two processors, so that a write can lose one. `panic=-1`: a kernel that gives up ends the machine.
-    qemu.args(["-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "2"])
+    // Two processors, so that a write can lose one; both on one thread, or one can go on translating an instruction that
+    // the other is just replacing, and the kernel dies of a breakpoint that it had taken out long before (of a tracepoint
+    // switched on and off, within a hundred times). `panic=-1`: a kernel that gives up ends the machine.
+    qemu.args(["-machine", "q35", "-accel", "tcg,thread=single"])
+        .args(["-cpu", "max", "-smp", "2"])
         .args(["-m", "1G", "-nodefaults", "-no-reboot", "-display", "none"])
         .args(["-append", "console=ttyS0 quiet panic=-1 tsc=unstable"])
         .args(["-serial", "stdio", "-serial"])

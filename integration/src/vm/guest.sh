@@ -20,8 +20,8 @@ code_is_changed() {
 slowmap check --format json > check.json
 step check $?
 
-truth --mode torture --goroutines 2 --max-entries 100000 --threshold 1ms --start-on /tmp/go --duration 12s \
-    --output truth.jsonl > truth.out 2> truth.err &
+truth --mode torture --goroutines 2 --max-entries 100000 --threshold 1ms --start-on /tmp/go --output truth.jsonl \
+    > truth.out 2> truth.err &
 target=$!
 for i in $(seq 100); do grep -q READY truth.out && break; sleep 0.2; done
 dd if=/bin/truth of=code bs=4096 count=$CODE_PAGES 2> /dev/null
@@ -40,6 +40,7 @@ echo > /tmp/go
 wait $slowmap
 step record $?
 step changed_after $(code_is_changed)
+kill $target
 wait $target
 step truth $?
 
