@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::{
     inspect::{self, InspectError, Wanted},
     model::{
-        binary::{GoBinary, GoMinor},
+        binary::{Architecture, GoBinary, GoMinor},
         plan::{ProbePlan, Skipped},
         process::Pid,
     },
@@ -26,10 +26,29 @@ pub fn examine_process(
     display: &Path,
     assumed: Option<GoMinor>,
 ) -> Result<Examined, InspectError> {
-    examine(path, display, assumed).map_err(|error| match error {
+    let examined = examine(path, display, assumed).map_err(|error| match error {
         InspectError::NotGo => inspect::process::go_library(pid)
             .map_or(error, |library| InspectError::GoLibrary { library }),
         other => other,
+    });
+    examined.map(|(binary, plan)| {
+        let plan = for_this_machine(&binary).and(plan);
+        (binary, plan)
+    })
+}
+
+/// What runs under an emulator executes other instructions than those of its file.
+fn for_this_machine(binary: &GoBinary) -> Result<(), Skipped> {
+    let own = Architecture::own();
+    if own == Some(binary.architecture) {
+        return Ok(());
+    }
+    let own = own.map_or("another architecture".to_owned(), |own| own.to_string());
+    Err(Skipped {
+        reason: format!(
+            "it is for {}, and this slowmap for {own}",
+            binary.architecture
+        ),
     })
 }
 

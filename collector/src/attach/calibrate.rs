@@ -27,6 +27,20 @@ std::arch::global_asm!(
     ".size slowmap_calibration, . - slowmap_calibration",
 );
 
+#[cfg(target_arch = "aarch64")]
+std::arch::global_asm!(
+    ".globl slowmap_calibration",
+    ".type slowmap_calibration, %function",
+    "slowmap_calibration:",
+    "b 1f",          // Simulated by the kernel.
+    "1: mov x9, x9", // Single-stepped.
+    "ret",
+    ".size slowmap_calibration, . - slowmap_calibration",
+);
+
+/// Where the second instruction is, in bytes.
+const SECOND: u64 = if cfg!(target_arch = "x86_64") { 1 } else { 4 };
+
 unsafe extern "C" {
     safe fn slowmap_calibration();
 }
@@ -93,7 +107,7 @@ pub(super) fn measure(uprobes: &Uprobes, ebpf: &mut Ebpf) -> Result<HitCost, Att
     };
     Ok(HitCost {
         emulated: with(0)?,
-        single_stepped: with(1)?,
+        single_stepped: with(SECOND)?,
     })
 }
 

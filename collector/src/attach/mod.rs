@@ -56,9 +56,15 @@ use crate::model::{
 };
 
 /// The programs, as built from `ebpf/programs`.
+#[cfg(not(target_arch = "aarch64"))]
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/../ebpf/prebuilt/slowmap.bpf.o"
+    "/../ebpf/prebuilt/slowmap.amd64.bpf.o"
+));
+#[cfg(target_arch = "aarch64")]
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../ebpf/prebuilt/slowmap.arm64.bpf.o"
 ));
 
 /// The agent's pid namespace, whose numbers all events carry: device and inode of `/proc/self/ns/pid`.

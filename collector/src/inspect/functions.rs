@@ -84,6 +84,7 @@ impl Text<'_> {
             .image
             .read(address, range.end.checked_sub(range.start)?)?;
         Some(Code {
+            architecture: self.architecture,
             name: function.name(),
             address,
             bytes: self.without_padding(bytes),

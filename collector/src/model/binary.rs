@@ -84,6 +84,27 @@ pub enum Architecture {
     Arm64,
 }
 
+impl Architecture {
+    /// What this program was built for, which is what its probes are for. `None`: neither.
+    pub fn own() -> Option<Self> {
+        match std::env::consts::ARCH {
+            "x86_64" => Some(Self::Amd64),
+            "aarch64" => Some(Self::Arm64),
+            _ => None,
+        }
+    }
+}
+
+/// As Go names it.
+impl std::fmt::Display for Architecture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Amd64 => "amd64",
+            Self::Arm64 => "arm64",
+        })
+    }
+}
+
 /// A Go module built into the executable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Module {
@@ -124,8 +145,8 @@ pub struct Executable {
     pub go_code: Range<u64>,
 }
 
-/// The price class of a probe (docs/probes.md): x86 uprobes emulate push, call, jmp and jcc, all else is
-/// single-stepped, which costs some twenty times as much.
+/// The price class of a probe (docs/probes.md): amd64 uprobes emulate push, call, jmp and jcc, those of arm64 branches and
+/// returns; all else is single-stepped, which costs some twenty times as much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProbeCost {
@@ -136,7 +157,7 @@ pub enum ProbeCost {
 /// Which outcome of a conditional jump counts: the probe program evaluates the flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub struct JumpCondition {
-    /// The x86 condition code: the low four bits of the `0x70..=0x7f` / `0x0f 0x80..=0x8f` opcode.
+    /// The condition code. amd64: the low four bits of the `0x70..=0x7f` / `0x0f 0x80..=0x8f` opcode; arm64: of `b.cond`.
     pub code: u8,
     /// Count the hit when the jump is taken (`true`) or when it falls through (`false`).
     pub taken: bool,

@@ -15,7 +15,7 @@ pub use tables::{Tables, TablesError};
 use std::collections::BTreeSet;
 
 use crate::model::{
-    binary::{Architecture, GoBinary},
+    binary::GoBinary,
     plan::{ProbePlan, Skipped},
 };
 
@@ -52,11 +52,6 @@ pub fn unverified(binary: &GoBinary, tables: &Tables) -> Vec<&'static str> {
 /// Plans the probes of a binary. What cannot be probed is in the plan with its reason; `Skipped` if without it
 /// no slow write would be seen, or none understood.
 pub fn plan(binary: &GoBinary, tables: &Tables) -> Result<ProbePlan, Skipped> {
-    if binary.architecture != Architecture::Amd64 {
-        return Err(Skipped {
-            reason: "only amd64 binaries can be probed yet".to_owned(),
-        });
-    }
     let layout = layout::runtime(binary, tables)?;
     let map_assign = probes::map_assign(binary, tables)?;
     let (probes, unplaced) = probes::place(binary, tables)?;

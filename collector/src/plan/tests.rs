@@ -271,15 +271,6 @@ fn a_binary_without_growth_or_map_writes_is_skipped() {
 }
 
 #[test]
-fn other_architectures_are_skipped() {
-    let binary = GoBinary {
-        architecture: Architecture::Arm64,
-        ..binary(26, MapImplementation::Swiss)
-    };
-    assert_eq!(reason(&binary), "only amd64 binaries can be probed yet");
-}
-
-#[test]
 fn an_unknown_go_version_is_skipped_without_dwarf() {
     let reason = reason(&binary(99, MapImplementation::Swiss));
     assert!(

@@ -9,7 +9,7 @@ use std::{
 use object::{Object, ObjectSegment, ObjectSymbol, SymbolKind};
 use slowmap::{
     inspect::placement::{self, Code, CodeSource, Placement},
-    model::binary::{FileOffset, ProbeCost, Site, VirtualAddress},
+    model::binary::{Architecture, FileOffset, ProbeCost, Site, VirtualAddress},
 };
 
 pub struct GoExecutable {
@@ -156,6 +156,7 @@ impl CodeSource for GoExecutable {
         let (name, size) = self.by_address.get(&address.0)?;
         let offset = self.offset_of(address)?.0 as usize;
         Some(Code {
+            architecture: Architecture::Amd64,
             name,
             address,
             bytes: self.bytes.get(offset..offset + *size as usize)?,

@@ -23,7 +23,7 @@ pub const NO_REGISTER: u8 = 0xff;
 const CONDITION_PRESENT: u64 = 0x80;
 const CONDITION_TAKEN: u64 = 0x10;
 
-/// Bits 0..32: probe number; 32..40: condition (bit 7 present, bit 4 wanted outcome, low nibble x86
+/// Bits 0..32: probe number; 32..40: condition (bit 7 present, bit 4 wanted outcome, low nibble the architecture's
 /// condition code); 40..48: argument register of the map; 48..56: argument register of its type; 56..64: number of the
 /// function that writes, for probes of whole writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ const CONDITION_TAKEN: u64 = 0x10;
 pub struct Cookie(pub u64);
 
 impl Cookie {
-    /// `condition`: x86 condition code, and whether the jump must be taken.
+    /// `condition`: the architecture's condition code, and whether the jump must be taken.
     pub const fn new(probe: u32, condition: Option<(u8, bool)>, map: u8, map_type: u8) -> Self {
         let condition = match condition {
             None => 0,
@@ -68,7 +68,7 @@ impl Cookie {
         (self.0 >> 48) as u8
     }
 
-    /// Whether a hit counts, given the flags register: the probe fires before the jump executes.
+    /// Whether a hit counts on amd64, given the flags register: the probe fires before the jump executes.
     /// Condition codes: Intel SDM vol. 2, appendix B, table B-1 (tttn).
     #[inline(always)]
     pub const fn counts(self, flags: u64) -> bool {
@@ -76,13 +76,44 @@ impl Cookie {
         if condition & CONDITION_PRESENT == 0 {
             return true;
         }
-        let taken = jump_taken((condition & 0xf) as u8, flags);
+        let taken = taken_on_amd64((condition & 0xf) as u8, flags);
+        taken == (condition & CONDITION_TAKEN != 0)
+    }
+
+    /// The same on arm64, given `pstate`. Condition codes: Arm ARM (DDI 0487), C1.2.4, table C1-1.
+    #[inline(always)]
+    pub const fn counts_arm64(self, pstate: u64) -> bool {
+        let condition = self.0 >> 32 & 0xff;
+        if condition & CONDITION_PRESENT == 0 {
+            return true;
+        }
+        let taken = taken_on_arm64((condition & 0xf) as u8, pstate);
         taken == (condition & CONDITION_TAKEN != 0)
     }
 }
 
 #[inline(always)]
-const fn jump_taken(code: u8, flags: u64) -> bool {
+const fn taken_on_arm64(code: u8, pstate: u64) -> bool {
+    let negative = pstate >> 31 & 1 != 0;
+    let zero = pstate >> 30 & 1 != 0;
+    let carry = pstate >> 29 & 1 != 0;
+    let overflow = pstate >> 28 & 1 != 0;
+    let holds = match code >> 1 {
+        0 => zero,
+        1 => carry,
+        2 => negative,
+        3 => overflow,
+        4 => carry && !zero,
+        5 => negative == overflow,
+        6 => negative == overflow && !zero,
+        // Always, and its inverse means the same.
+        _ => return true,
+    };
+    holds != (code & 1 != 0)
+}
+
+#[inline(always)]
+const fn taken_on_amd64(code: u8, flags: u64) -> bool {
     let carry = flags & 1 != 0;
     let parity = flags >> 2 & 1 != 0;
     let zero = flags >> 6 & 1 != 0;
@@ -114,6 +145,25 @@ mod tests {
         assert!(je_taken.counts(ZERO) && !je_taken.counts(0));
         let jae_not_taken = Cookie::new(7, Some((0x3, false)), NO_REGISTER, NO_REGISTER);
         assert!(jae_not_taken.counts(CARRY) && !jae_not_taken.counts(0));
+    }
+
+    #[test]
+    fn on_arm64_too_a_conditional_site_counts_only_in_its_direction() {
+        const NEGATIVE: u64 = 1 << 31;
+        const ZERO: u64 = 1 << 30;
+        const CARRY: u64 = 1 << 29;
+        const OVERFLOW: u64 = 1 << 28;
+        let taken = |code, pstate| {
+            let site = |taken| Cookie::new(7, Some((code, taken)), NO_REGISTER, NO_REGISTER);
+            let counts = site(true).counts_arm64(pstate);
+            assert_ne!(counts, site(false).counts_arm64(pstate));
+            counts
+        };
+        // b.ls: what a Go function begins with when its stack may be too small.
+        assert!(taken(0x9, ZERO | CARRY) && taken(0x9, 0) && !taken(0x9, CARRY));
+        assert!(taken(0x0, ZERO) && !taken(0x1, ZERO));
+        assert!(taken(0xb, NEGATIVE) && !taken(0xb, NEGATIVE | OVERFLOW));
+        assert!(taken(0xc, 0) && !taken(0xc, ZERO) && taken(0xe, ZERO));
     }
 
     #[test]

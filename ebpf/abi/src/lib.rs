@@ -60,7 +60,7 @@ pub const SHORTEST_FAULT: u64 = 10_000;
 pub const PIECES_APART: u64 = 10_000;
 
 /// The number of probes that have a hit counter of their own (`Cookie::probe`).
-pub const MAX_PROBES: u32 = 4096;
+pub const MAX_PROBES: u32 = 16_384;
 
 #[cfg(feature = "user")]
 mod user {

@@ -28,7 +28,10 @@ pub fn assist_exit(ctx: ProbeContext) -> u32 {
 fn enter(ctx: &ProbeContext) -> Option<()> {
     let (_, regs) = probe::hit(ctx)?;
     let (thread, target) = process::current_target()?;
-    let key = goroutine::key(thread, goroutine::user_goroutine(target, regs.r14)?);
+    let key = goroutine::key(
+        thread,
+        goroutine::user_goroutine(target, registers::g(regs))?,
+    );
     let now = unsafe { bpf_ktime_get_ns() };
     if let Some(flight) = IN_FLIGHT.get_ptr_mut(key) {
         // SAFETY: only this goroutine's thread touches the entry, and it is here.
@@ -58,7 +61,7 @@ fn exit(ctx: &ProbeContext) -> Option<()> {
     let now = unsafe { bpf_ktime_get_ns() };
     let (_, regs) = probe::hit(ctx)?;
     let (thread, target) = process::current_target()?;
-    let g = goroutine::user_goroutine(target, regs.r14)?;
+    let g = goroutine::user_goroutine(target, registers::g(regs))?;
     let key = goroutine::key(thread, g);
     // SAFETY: only this goroutine's thread touches the entry, and it is here.
     let flight = unsafe { &mut *IN_FLIGHT.get_ptr_mut(key)? };

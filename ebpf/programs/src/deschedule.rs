@@ -6,7 +6,7 @@ use slowmap_abi::{Counter, EventKind, GoroutineKey, Part, Target};
 use crate::{
     event, goroutine,
     maps::{DESCHEDULED, IN_FLIGHT, ZERO_DESCHEDULED, count},
-    pieces, probe, process, stack,
+    pieces, probe, process, registers, stack,
     stop_world::stopped,
 };
 
@@ -27,7 +27,7 @@ fn leave(ctx: &ProbeContext) -> Option<()> {
     let now = unsafe { bpf_ktime_get_ns() };
     let (_, regs) = probe::hit(ctx)?;
     let (thread, target) = process::current_target()?;
-    let g = regs.rax;
+    let g = registers::first_argument(regs);
     let key = goroutine::key(thread, g);
     if let Some(flight) = IN_FLIGHT.get_ptr_mut(key) {
         // SAFETY: the goroutine is being taken off this thread, so nobody else touches its entry.
@@ -36,7 +36,7 @@ fn leave(ctx: &ProbeContext) -> Option<()> {
         flight.stopped_before = stopped(thread.pid, now);
         return None;
     }
-    let position = goroutine::saved_position(target, g)?;
+    let position = registers::saved_position(target, g)?;
     let caller = stack::map_write(target, &position);
     if caller == stack::NO_WRITE {
         return None;
@@ -64,7 +64,7 @@ fn come_back(ctx: &ProbeContext) -> Option<()> {
     let now = unsafe { bpf_ktime_get_ns() };
     let (_, regs) = probe::hit(ctx)?;
     let (thread, target) = process::current_target()?;
-    let key = goroutine::key(thread, regs.rax);
+    let key = goroutine::key(thread, registers::first_argument(regs));
     if let Some(flight) = IN_FLIGHT.get_ptr_mut(key) {
         // SAFETY: the goroutine runs nowhere yet.
         let flight = unsafe { &mut *flight };

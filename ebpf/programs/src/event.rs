@@ -11,7 +11,7 @@ use crate::{
     goroutine,
     maps::{EVENT_BYTES, EVENTS, count},
     process::Thread,
-    registers::Position,
+    registers::{Position, argument_slots},
     requests, spans, stack,
 };
 
@@ -57,13 +57,13 @@ pub fn describe(
     event.origin = goroutine::stack_end(target, g).wrapping_sub(u64::from(NO_BASE) << 3);
     let caller = stack::walk(event, target, position);
     if event.map_type == 0 {
-        let slots = if caller == 0 {
+        let caller = if caller == 0 {
             stack::caller_of_leaf(target, position)
         } else {
             caller
         };
-        if slots != 0 {
-            describe_map(event, target, slots);
+        if caller != 0 {
+            describe_map(event, target, caller);
         }
     }
     let from = if caller == 0 { position.sp } else { caller };
@@ -78,7 +78,8 @@ pub fn describe(
 /// (https://github.com/golang/go/blob/go1.26.0/src/cmd/compile/abi-internal.md). Whether there is a map's type at that
 /// address, the collector sees.
 #[inline(always)]
-pub fn describe_map(event: &mut WriteEvent, target: &Target, slots: u64) {
+pub fn describe_map(event: &mut WriteEvent, target: &Target, caller: u64) {
+    let slots = argument_slots(caller);
     event.map_type = goroutine::read_word(slots).unwrap_or(0);
     event.map = goroutine::read_word(slots.wrapping_add(8)).unwrap_or(0);
     if event.map_type != 0 && event.map != 0 {

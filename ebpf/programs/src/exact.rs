@@ -39,7 +39,7 @@ fn enter(ctx: &ProbeContext) -> Option<()> {
     let (cookie, regs) = probe::hit(ctx)?;
     let (thread, target) = process::current_target()?;
     // The frame is not set up yet.
-    let caller = goroutine::read_word(regs.rsp).unwrap_or(0);
+    let caller = registers::return_address(regs);
     let now = unsafe { bpf_ktime_get_ns() };
     if now < target.writes.from || now >= target.writes.until {
         return None;
@@ -54,7 +54,7 @@ fn enter(ctx: &ProbeContext) -> Option<()> {
         ..InFlight::EMPTY
     };
     if IN_FLIGHT
-        .insert(goroutine::key(thread, regs.r14), flight, 0)
+        .insert(goroutine::key(thread, registers::g(regs)), flight, 0)
         .is_err()
     {
         count(Counter::InFlightFull);
@@ -67,7 +67,7 @@ fn exit(ctx: &ProbeContext) -> Option<()> {
     let now = unsafe { bpf_ktime_get_ns() };
     let (_, regs) = probe::hit(ctx)?;
     let (thread, target) = process::current_target()?;
-    let key = goroutine::key(thread, regs.r14);
+    let key = goroutine::key(thread, registers::g(regs));
     // SAFETY: only this goroutine's thread touches the entry, and it is here.
     let flight = unsafe { &mut *IN_FLIGHT.get_ptr_mut(key)? };
     let start = flight.write_start;

@@ -46,7 +46,7 @@ fn tell(ctx: &ProbeContext) -> Option<()> {
     let (_, regs) = probe::hit(ctx)?;
     let (thread, target) = process::current_target()?;
     let now = unsafe { bpf_ktime_get_ns() };
-    let (g, position) = (regs.r14, registers::position(regs));
+    let (g, position) = (registers::g(regs), registers::position(regs));
     let mut entry = filled(EventKind::Fatal, target, thread, g, &position)?;
     // SAFETY: `filled` wrote what is read of it.
     let event = unsafe { &mut *entry.as_mut_ptr() };
@@ -102,11 +102,10 @@ unsafe extern "C" fn look_at(
 /// The growing goroutine runs meanwhile: what was read of its stack counts only if it is still at it.
 #[inline(always)]
 fn emit_growth(growth: &Growth, target: &Target, thread: Thread, now: u64) -> Option<()> {
-    let [pc, sp, bp] = growth.position;
-    if !goroutine::is_on_stack(target, growth.g, sp) {
+    let position = Position::restored(growth.position);
+    if !goroutine::is_on_stack(target, growth.g, position.sp) {
         return None; // It has moved.
     }
-    let position = Position { pc, sp, bp };
     let mut entry = filled(
         EventKind::GrowthAtFatal,
         target,

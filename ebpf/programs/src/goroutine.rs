@@ -3,7 +3,7 @@
 use aya_ebpf::helpers::bpf_probe_read_user;
 use slowmap_abi::{ABSENT, GoroutineKey, Target};
 
-use crate::{process::Thread, registers::Position};
+use crate::{process::Thread, registers};
 
 /// Reads a word of the target; `None` where it cannot be read.
 #[inline(always)]
@@ -45,16 +45,6 @@ pub fn stack_end(target: &Target, g: u64) -> u64 {
     read_word(g.wrapping_add(u64::from(target.offsets.g_stack_hi))).unwrap_or(0)
 }
 
-/// Where the goroutine was when it left its stack last: for one that is descheduled, or works on `g0`.
-#[inline(always)]
-pub fn saved_position(target: &Target, g: u64) -> Option<Position> {
-    Some(Position {
-        pc: read_word(g.wrapping_add(u64::from(target.offsets.g_sched_pc)))?,
-        sp: read_word(g.wrapping_add(u64::from(target.offsets.g_sched_sp)))?,
-        bp: read_word(g.wrapping_add(u64::from(target.offsets.g_sched_bp)))?,
-    })
-}
-
 /// The part of the goroutine's own stack that is in use: from the stack pointer, or, when the thread runs on
 /// another stack for it, from where it left its own.
 #[inline(always)]
@@ -64,7 +54,7 @@ pub fn stack_in_use(target: &Target, g: u64, sp: u64) -> Option<(u64, u64)> {
     if low <= sp && sp < high {
         return Some((sp, high));
     }
-    let saved = saved_position(target, g)?.sp;
+    let saved = registers::saved_position(target, g)?.sp;
     (low <= saved && saved < high).then_some((saved, high))
 }
 

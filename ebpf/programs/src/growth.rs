@@ -30,7 +30,7 @@ pub fn growth_exit(ctx: ProbeContext) -> u32 {
 fn enter(ctx: &ProbeContext) -> Option<()> {
     let (cookie, regs) = probe::hit(ctx)?;
     let (thread, target) = process::current_target()?;
-    let key = goroutine::key(thread, regs.r14);
+    let key = goroutine::key(thread, registers::g(regs));
     if target.writes.until != 0
         && let Some(flight) = exact::around(key)
     {
@@ -50,8 +50,7 @@ fn enter(ctx: &ProbeContext) -> Option<()> {
 
 #[inline(always)]
 fn describe_map(flight: &mut InFlight, cookie: Cookie, regs: &pt_regs, target: &Target) {
-    let position = registers::position(regs);
-    flight.growth_position = [position.pc, position.sp, position.bp];
+    flight.growth_position = registers::growth_position(regs);
     if cookie.type_register() != NO_REGISTER {
         flight.map_type = registers::argument(regs, cookie.type_register());
     }
@@ -73,7 +72,7 @@ fn exit(ctx: &ProbeContext) -> Option<()> {
     let now = unsafe { bpf_ktime_get_ns() };
     let (_, regs) = probe::hit(ctx)?;
     let (thread, target) = process::current_target()?;
-    let key = goroutine::key(thread, regs.r14);
+    let key = goroutine::key(thread, registers::g(regs));
     // SAFETY: only this goroutine's thread touches the entry, and it is here.
     let flight = unsafe { &mut *IN_FLIGHT.get_ptr_mut(key)? };
     let start = flight.growth_start;

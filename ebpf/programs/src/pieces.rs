@@ -4,7 +4,7 @@
 
 use slowmap_abi::{GoroutineKey, PART_COUNT, PIECES_APART, Pieces, Target, WriteIdentity};
 
-use crate::{goroutine, maps::PIECES, stack::UNKNOWN_CALLER};
+use crate::{goroutine, maps::PIECES, registers::argument_slots, stack::UNKNOWN_CALLER};
 
 /// Of the write whose caller begins there (`stack::map_write`): it keeps the map in the slot above that, as its second
 /// argument.
@@ -13,7 +13,7 @@ pub fn identity(target: &Target, caller: u64) -> WriteIdentity {
     if caller <= UNKNOWN_CALLER {
         return WriteIdentity::default();
     }
-    let map = goroutine::read_word(caller.wrapping_add(8)).unwrap_or(0);
+    let map = goroutine::read_word(argument_slots(caller).wrapping_add(8)).unwrap_or(0);
     let length = map.wrapping_add(u64::from(target.offsets.map_len));
     match goroutine::read_word(length) {
         Some(map_len) if map != 0 => WriteIdentity {

@@ -6,7 +6,7 @@ use aya_ebpf::{
 };
 use slowmap_abi::Cookie;
 
-use crate::maps::count_hit;
+use crate::{maps::count_hit, registers};
 
 /// Counts the hit and says what it means; `None` where the jump under the probe goes the way that means nothing.
 #[inline(always)]
@@ -14,5 +14,5 @@ pub fn hit(ctx: &ProbeContext) -> Option<(Cookie, &pt_regs)> {
     // SAFETY: the context is this program's own.
     let (cookie, regs) = unsafe { (Cookie(bpf_get_attach_cookie(ctx.as_ptr())), &*ctx.regs) };
     count_hit(cookie.probe());
-    cookie.counts(regs.eflags).then_some((cookie, regs))
+    registers::condition_holds(cookie, regs).then_some((cookie, regs))
 }

@@ -10,7 +10,12 @@ use core::ffi::c_void;
 use aya_ebpf::helpers::{bpf_probe_read_user, generated::bpf_loop};
 use slowmap_abi::{LABEL, RequestSearch, STATE_OWN_LABELS, STATE_TRACEPARENT, Target, WriteEvent};
 
-use crate::{goroutine, goroutine::read_word, string_map};
+use crate::{
+    goroutine,
+    goroutine::read_word,
+    registers::{argument_slots, caller_frame},
+    string_map,
+};
 
 /// Frames from the write to the server's.
 const MAX_DEPTH: u32 = 128;
@@ -85,8 +90,7 @@ unsafe extern "C" fn next_frame(_index: u32, state: *mut c_void) -> i64 {
     if return_address < server.start || return_address >= server.end {
         return CONTINUE;
     }
-    // The saved frame pointer and the return address stand between the two.
-    walk.arguments = next.wrapping_add(16);
+    walk.arguments = argument_slots(caller_frame(next));
     STOP
 }
 

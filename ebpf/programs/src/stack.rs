@@ -1,9 +1,9 @@
-//! Walking frame pointers. Go keeps them on amd64 in all code but a few assembly leaves.
+//! Walking frame pointers. Go keeps them in all code but a few assembly leaves.
 
 use aya_ebpf::helpers::bpf_probe_read_user;
 use slowmap_abi::{EventKind, MAX_FRAMES, NO_BASE, STATE_TRUNCATED, Target, WriteEvent};
 
-use crate::{goroutine::read_word, registers::Position};
+use crate::registers::{Position, caller_frame, frame_at_entry, words_above};
 
 /// How deep below `mapassign` a leaf can be (hashing, allocating, growing), with room.
 const ASSIGN_DEPTH: usize = 24;
@@ -34,7 +34,7 @@ fn is_assign(target: &Target, pc: u64) -> bool {
 #[inline(always)]
 pub fn caller_of_leaf(target: &Target, position: &Position) -> u64 {
     match assign_start(target, position.pc) {
-        Some(start) if position.pc - start >= PROLOGUE => position.bp.wrapping_add(16),
+        Some(start) if position.pc - start >= PROLOGUE => caller_frame(position.bp),
         _ => 0,
     }
 }
@@ -61,11 +61,10 @@ pub fn map_write(target: &Target, position: &Position) -> u64 {
     if is_assign(target, position.pc) {
         return caller_of_leaf(target, position).max(UNKNOWN_CALLER);
     }
-    let sp = position.sp;
     // The frame pointer is the write's own then.
-    for word in [read_word(sp), read_word(sp.wrapping_add(8))] {
+    for word in words_above(position) {
         if word.is_some_and(|word| is_assign(target, word)) {
-            return position.bp.wrapping_add(16).max(UNKNOWN_CALLER);
+            return caller_frame(position.bp).max(UNKNOWN_CALLER);
         }
     }
     let mut bp = position.bp;
@@ -74,7 +73,7 @@ pub fn map_write(target: &Target, position: &Position) -> u64 {
             return NO_WRITE;
         };
         if is_assign(target, return_address) {
-            return next.wrapping_add(16).max(UNKNOWN_CALLER);
+            return caller_frame(next).max(UNKNOWN_CALLER);
         }
         bp = next;
     }
@@ -101,10 +100,7 @@ fn base(origin: u64, bp: u64) -> u16 {
 /// the write's own frames, whose dead slots may hold anything. 0: not seen.
 #[inline(never)]
 pub fn walk(event: &mut WriteEvent, target: &Target, position: &Position) -> u64 {
-    event.top_words = [
-        read_word(position.sp).unwrap_or(0),
-        read_word(position.sp.wrapping_add(8)).unwrap_or(0),
-    ];
+    event.top_words = words_above(position).map(|word| word.unwrap_or(0));
     event.frames[0] = position.pc;
     event.bases[0] = base(event.origin, position.bp);
     event.frame_count = 1;
@@ -112,7 +108,7 @@ pub fn walk(event: &mut WriteEvent, target: &Target, position: &Position) -> u64
     // A goroutine that its own prologue took off its thread has no frame yet.
     let mut caller = if event.kind == EventKind::Deschedule as u32 && is_assign(target, position.pc)
     {
-        position.sp.wrapping_add(8)
+        frame_at_entry(position)
     } else {
         0
     };
@@ -124,8 +120,7 @@ pub fn walk(event: &mut WriteEvent, target: &Target, position: &Position) -> u64
             return caller;
         }
         if caller == 0 && is_assign(target, return_address) {
-            // The saved frame pointer and the return address stand between the two.
-            caller = next.wrapping_add(16);
+            caller = caller_frame(next);
         }
         event.frames[index] = return_address;
         event.bases[index] = base(event.origin, next);

@@ -1,15 +1,16 @@
-//! `cargo xtask ebpf`: the BPF object that the collector embeds, from its source. It is committed, so that
-//! nobody needs a BPF compiler to build slowmap; beside it stand the hash of the source that it was built from
-//! and the tools that built it.
+//! `cargo xtask ebpf`: the BPF objects that the collector embeds, one for each architecture, from their source. They are
+//! committed, so that nobody needs a BPF compiler to build slowmap; beside them stand the hash of the source that they were
+//! built from and the tools that built them.
 
 mod object;
-mod toolchain;
+pub mod toolchain;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use integration::sources;
 
+use object::Architecture;
 use toolchain::Toolchain;
 
 #[derive(Debug, clap::Args)]
@@ -21,10 +22,10 @@ pub struct Arguments {
 
 /// What is committed in `ebpf/prebuilt`.
 struct Prebuilt {
-    object: PathBuf,
-    /// Hash of the source that it was built from.
+    directory: PathBuf,
+    /// Hash of the source that they were built from.
     source: PathBuf,
-    /// What built it, in words.
+    /// What built them, in words.
     toolchain: PathBuf,
 }
 
@@ -32,14 +33,19 @@ impl Prebuilt {
     fn of(repository: &Path) -> Self {
         let directory = repository.join("ebpf/prebuilt");
         Self {
-            object: directory.join("slowmap.bpf.o"),
             source: directory.join("SOURCE_SHA256"),
             toolchain: directory.join("TOOLCHAIN"),
+            directory,
         }
+    }
+
+    fn object(&self, architecture: Architecture) -> PathBuf {
+        let name = format!("slowmap.{}.bpf.o", architecture.name());
+        self.directory.join(name)
     }
 }
 
-/// What the object is made of, from the root of the repository.
+/// What the objects are made of, from the root of the repository.
 const SOURCE: [&str; 5] = [
     "ebpf/abi/Cargo.toml",
     "ebpf/abi/src",
@@ -61,12 +67,22 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         source_is(&prebuilt, &source)?;
     }
     let toolchain = Toolchain::ready()?;
-    let object = object::build(&repository, &toolchain)?;
-    if arguments.check {
-        object_is(&prebuilt, &object, &toolchain.description()?)
-    } else {
-        write(&prebuilt, &object, &source, &toolchain.description()?)
+    let description = toolchain.description()?;
+    for architecture in Architecture::ALL {
+        let object = object::build(&repository, &toolchain, architecture)?;
+        let path = prebuilt.object(architecture);
+        if arguments.check {
+            object_is(&prebuilt, &path, &object, &description)?;
+        } else {
+            write(&path, &object)?;
+            println!("{}: {} bytes", path.display(), object.len());
+        }
     }
+    if !arguments.check {
+        write(&prebuilt.source, format!("{source}\n").as_bytes())?;
+        write(&prebuilt.toolchain, format!("{description}\n").as_bytes())?;
+    }
+    Ok(())
 }
 
 fn source_hash(repository: &Path) -> Result<String> {
@@ -78,7 +94,7 @@ fn source_is(prebuilt: &Prebuilt, source: &str) -> Result<()> {
     let committed = read(&prebuilt.source)?;
     if committed.trim() != source {
         bail!(
-            "ebpf/prebuilt/slowmap.bpf.o was built from other source ({} is committed, the source is {source}); run: cargo xtask ebpf",
+            "what is in ebpf/prebuilt was built from other source ({} is committed, the source is {source}); run: cargo xtask ebpf",
             committed.trim()
         );
     }
@@ -86,43 +102,37 @@ fn source_is(prebuilt: &Prebuilt, source: &str) -> Result<()> {
 }
 
 /// The same tools make the same bytes from the same source, wherever they stand. Other tools need not.
-fn object_is(prebuilt: &Prebuilt, object: &[u8], toolchain: &str) -> Result<()> {
+fn object_is(prebuilt: &Prebuilt, path: &Path, object: &[u8], toolchain: &str) -> Result<()> {
     let by = read(&prebuilt.toolchain)?;
     if by.trim() != toolchain {
         println!(
-            "built from the committed source; its bytes were not compared, for they were made by {}, and here is {toolchain}",
+            "{} is built from the committed source; its bytes were not compared, for they were made by {}, and here is {toolchain}",
+            path.display(),
             by.trim()
         );
         return Ok(());
     }
-    let committed = std::fs::read(&prebuilt.object)
-        .with_context(|| format!("read {}", prebuilt.object.display()))?;
+    let committed = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
     if committed != object {
         bail!(
-            "ebpf/prebuilt/slowmap.bpf.o ({} bytes) is not what its source gives ({} bytes); run: cargo xtask ebpf",
+            "{} ({} bytes) is not what its source gives ({} bytes); run: cargo xtask ebpf",
+            path.display(),
             committed.len(),
             object.len()
         );
     }
     println!(
-        "ebpf/prebuilt/slowmap.bpf.o is, byte for byte, what its source gives ({} bytes)",
+        "{} is, byte for byte, what its source gives ({} bytes)",
+        path.display(),
         object.len()
     );
     Ok(())
 }
 
-fn write(prebuilt: &Prebuilt, object: &[u8], source: &str, toolchain: &str) -> Result<()> {
-    let directory = prebuilt.object.parent().context("it has a directory")?;
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let directory = path.parent().context("it has a directory")?;
     std::fs::create_dir_all(directory)?;
-    for (path, bytes) in [
-        (&prebuilt.object, object),
-        (&prebuilt.source, format!("{source}\n").as_bytes()),
-        (&prebuilt.toolchain, format!("{toolchain}\n").as_bytes()),
-    ] {
-        std::fs::write(path, bytes).with_context(|| format!("write {}", path.display()))?;
-    }
-    println!("ebpf/prebuilt/slowmap.bpf.o: {} bytes", object.len());
-    Ok(())
+    std::fs::write(path, bytes).with_context(|| format!("write {}", path.display()))
 }
 
 fn read(path: &Path) -> Result<String> {

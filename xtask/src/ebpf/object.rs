@@ -11,19 +11,56 @@ use anyhow::{Context, Result};
 use super::toolchain::{CARGO, RUSTC, TARGET, Toolchain};
 use crate::run;
 
+/// Of the kernel that the programs are for, whose registers they read.
+#[derive(Debug, Clone, Copy)]
+pub enum Architecture {
+    Amd64,
+    Arm64,
+}
+
+impl Architecture {
+    pub const ALL: [Self; 2] = [Self::Amd64, Self::Arm64];
+
+    /// As Go names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Amd64 => "amd64",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    /// As aya names it.
+    fn configuration(self) -> &'static str {
+        match self {
+            Self::Amd64 => "--cfg=bpf_target_arch=\"x86_64\"",
+            Self::Arm64 => "--cfg=bpf_target_arch=\"aarch64\"",
+        }
+    }
+}
+
 /// The bytes of the object.
-pub fn build(repository: &Path, toolchain: &Toolchain) -> Result<Vec<u8>> {
+pub fn build(
+    repository: &Path,
+    toolchain: &Toolchain,
+    architecture: Architecture,
+) -> Result<Vec<u8>> {
     let programs = repository.join("ebpf/programs");
     // First, for the flags name the directories that the crates are in.
     run::succeed(cargo("fetch", &programs)).context("fetch the crates of the BPF programs")?;
     let mut build = cargo("build", &programs);
     build
         .arg("--release")
+        .arg("--target-dir")
+        .arg(Path::new("target").join(architecture.name()))
         // aya-ebpf uses inline assembly for BPF, which is not stable.
         .env("RUSTC_BOOTSTRAP", "1")
-        .env("CARGO_ENCODED_RUSTFLAGS", flags(repository, toolchain)?);
+        .env(
+            "CARGO_ENCODED_RUSTFLAGS",
+            flags(repository, toolchain, architecture)?,
+        );
     run::succeed(build).context("build the BPF programs")?;
-    let built = programs.join(format!("target/{TARGET}/release/slowmap-bpf"));
+    let name = architecture.name();
+    let built = programs.join(format!("target/{name}/{TARGET}/release/slowmap-bpf"));
     let finished = built.with_extension("o");
     finish(&built, &finished, toolchain)?;
     std::fs::read(&finished).with_context(|| format!("read {}", finished.display()))
@@ -49,11 +86,15 @@ fn cargo(command: &str, programs: &Path) -> Command {
 
 /// Compiler flags, separated as Cargo wants them. Debug information is what BTF is made from; the names of
 /// files in it are made those of the repository and of the crates.
-fn flags(repository: &Path, toolchain: &Toolchain) -> Result<OsString> {
+fn flags(repository: &Path, toolchain: &Toolchain, architecture: Architecture) -> Result<OsString> {
     let mut linker = OsString::from("-Clinker=");
     linker.push(toolchain.linker());
     let mut flags = linker;
-    for flag in ["-Cdebuginfo=2", "-Clink-arg=--btf"] {
+    for flag in [
+        architecture.configuration(),
+        "-Cdebuginfo=2",
+        "-Clink-arg=--btf",
+    ] {
         flags.push("\x1f");
         flags.push(flag);
     }

@@ -31,7 +31,7 @@ impl Body<'_> {
         let address = VirtualAddress(instruction.address);
         let condition = match (instruction.flow, counts) {
             (Flow::Branch { code, .. }, Counts::Taken | Counts::NotTaken) => Some(JumpCondition {
-                code,
+                code: code?,
                 taken: counts == Counts::Taken,
             }),
             _ => None,

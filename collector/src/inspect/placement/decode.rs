@@ -1,20 +1,20 @@
-//! x86-64 instructions, reduced to what placement asks about. All of iced-x86 stays in this file, so that
-//! another architecture is another decoder.
+//! Instructions, reduced to what placement asks about; each architecture has a decoder.
 
-use iced_x86::{Code as Opcode, Decoder, DecoderOptions, FlowControl, Mnemonic, OpKind, Register};
+mod amd64;
+mod arm64;
 
 use super::Code;
-use crate::model::binary::ProbeCost;
+use crate::model::binary::{Architecture, ProbeCost};
 
 /// Where control goes after an instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flow {
     Next,
     Jump(u64),
-    /// `code` as in `JumpCondition`.
+    /// `code` as in `JumpCondition`; `None`: which way it goes is not in the flags alone.
     Branch {
         target: u64,
-        code: u8,
+        code: Option<u8>,
     },
     IndirectJump,
     Call(u64),
@@ -28,7 +28,7 @@ pub(super) enum Flow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FrameEffect {
     None,
-    /// `push rbp`
+    /// Keeps the caller's: `push rbp`.
     Saves,
     /// From here on it is this function's own.
     SetsUp,
@@ -48,75 +48,8 @@ pub(super) struct Instruction {
 
 /// A linear sweep: Go keeps no data in its functions, jump tables are in read-only data.
 pub(super) fn decode(code: &Code<'_>) -> Vec<Instruction> {
-    let mut decoder = Decoder::with_ip(64, code.bytes, code.address.0, DecoderOptions::NONE);
-    let mut instructions = Vec::with_capacity(code.bytes.len() / 4);
-    let mut decoded = iced_x86::Instruction::default();
-    while decoder.can_decode() {
-        decoder.decode_out(&mut decoded);
-        instructions.push(Instruction {
-            address: decoded.ip(),
-            flow: flow(&decoded),
-            frame: frame_effect(&decoded),
-            cost: cost(&decoded),
-            padding: matches!(decoded.mnemonic(), Mnemonic::Nop | Mnemonic::Int3)
-                || decoded.code() == Opcode::Xchg_r64_RAX
-                    && decoded.op0_register() == Register::RAX,
-        });
-    }
-    instructions
-}
-
-fn flow(instruction: &iced_x86::Instruction) -> Flow {
-    match instruction.flow_control() {
-        FlowControl::Next => Flow::Next,
-        FlowControl::UnconditionalBranch => Flow::Jump(instruction.near_branch_target()),
-        FlowControl::IndirectBranch => Flow::IndirectJump,
-        FlowControl::ConditionalBranch => Flow::Branch {
-            target: instruction.near_branch_target(),
-            // iced counts from 1, in the order of the opcodes; 0 for loop and jrcxz, which Go never emits.
-            code: (instruction.condition_code() as u8).wrapping_sub(1) & 0xf,
-        },
-        FlowControl::Return => Flow::Return,
-        FlowControl::Call => match instruction.code() {
-            Opcode::Call_rel32_64 => Flow::Call(instruction.near_branch_target()),
-            // `syscall` and the like come back.
-            _ => Flow::Next,
-        },
-        FlowControl::IndirectCall => Flow::IndirectCall,
-        FlowControl::Interrupt | FlowControl::XbeginXabortXend | FlowControl::Exception => {
-            Flow::Trap
-        }
-    }
-}
-
-fn frame_effect(instruction: &iced_x86::Instruction) -> FrameEffect {
-    let writes_frame_pointer =
-        instruction.op0_kind() == OpKind::Register && instruction.op0_register() == Register::RBP;
-    match instruction.mnemonic() {
-        Mnemonic::Leave => FrameEffect::Restores,
-        _ if !writes_frame_pointer => FrameEffect::None,
-        Mnemonic::Push => FrameEffect::Saves,
-        Mnemonic::Pop => FrameEffect::Restores,
-        Mnemonic::Mov if instruction.op1_kind() == OpKind::Memory => FrameEffect::Restores,
-        Mnemonic::Mov if instruction.op1_register() == Register::RSP => FrameEffect::SetsUp,
-        Mnemonic::Lea if instruction.memory_base() == Register::RSP => FrameEffect::SetsUp,
-        _ => FrameEffect::None,
-    }
-}
-
-/// The encodings that the kernel emulates, see `branch_setup_xol_ops` and `push_setup_xol_ops`:
-/// <https://github.com/torvalds/linux/blob/v6.12/arch/x86/kernel/uprobes.c>. Longer nops only recent kernels emulate.
-fn cost(instruction: &iced_x86::Instruction) -> ProbeCost {
-    let emulated = match instruction.code() {
-        Opcode::Push_r64 | Opcode::Jmp_rel8_64 | Opcode::Jmp_rel32_64 | Opcode::Call_rel32_64 => {
-            true
-        }
-        Opcode::Nopd => instruction.len() == 1,
-        code => code.is_jcc_short_or_near(),
-    };
-    if emulated {
-        ProbeCost::Emulated
-    } else {
-        ProbeCost::SingleStepped
+    match code.architecture {
+        Architecture::Amd64 => amd64::decode(code),
+        Architecture::Arm64 => arm64::decode(code),
     }
 }

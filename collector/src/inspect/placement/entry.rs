@@ -30,7 +30,7 @@ pub(super) fn find(instructions: &[Instruction], source: &dyn CodeSource) -> Opt
         .enumerate()
         .filter_map(|(node, i)| match i.flow {
             Flow::Branch { target, code } if grows_stack(instructions, start, target, source) => {
-                Some((node, code))
+                Some((node, code?))
             }
             _ => None,
         })

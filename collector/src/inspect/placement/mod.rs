@@ -1,7 +1,7 @@
 //! Where probes on a function go: enters its machine code, leaves the site of its entry and those of its exits,
 //! each with what it costs. Never reads files or symbols: code and names come through `CodeSource`.
 //!
-//! The rules, and what they are worth, are in docs/probes.md. In short: the kernel emulates push, call, jmp, jcc
+//! The rules, and what they are worth, are in docs/probes.md. In short, on amd64: the kernel emulates push, call, jmp, jcc
 //! and nop and single-steps all else, returns included, at twenty times the price; so the entry is the push
 //! after the stack check, and an exit is the last emulated instruction before a return that is in no loop and
 //! after which no call is left.
@@ -15,7 +15,7 @@ mod graph;
 mod loops;
 mod selection;
 
-use crate::model::binary::{FileOffset, Site, VirtualAddress};
+use crate::model::binary::{Architecture, FileOffset, Site, VirtualAddress};
 
 /// The functions of a binary.
 pub trait CodeSource {
@@ -26,6 +26,7 @@ pub trait CodeSource {
 /// A function's machine code.
 #[derive(Debug, Clone, Copy)]
 pub struct Code<'a> {
+    pub architecture: Architecture,
     pub name: &'a str,
     pub address: VirtualAddress,
     pub bytes: &'a [u8],

@@ -87,6 +87,12 @@ impl Facts {
             && self.graph.instructions[node].cost == ProbeCost::Emulated
             && !matches!(self.graph.callees[node], Some(Callee::Function(_)))
     }
+
+    /// Whether the flags say which way a branch goes.
+    fn tells_direction(&self, node: Node) -> bool {
+        let flow = self.graph.instructions[node].flow;
+        !matches!(flow, Flow::Branch { code: None, .. })
+    }
 }
 
 #[derive(Debug)]
@@ -140,7 +146,9 @@ impl Selection {
         };
         if facts.graph.is_real_call(node) {
             self.uncovered.push(Uncovered::AfterCall(node));
-        } else if facts.is_candidate(node) {
+        } else if facts.is_candidate(node)
+            && (counts == Counts::Always || facts.tells_direction(node))
+        {
             self.sites.insert(node, counts);
         } else {
             self.open[node] = !returns.contains(&node);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::{
     inspect::placement::{Code, CodeSource, Placement, place},
-    model::binary::{FileOffset, VirtualAddress},
+    model::binary::{Architecture, FileOffset, VirtualAddress},
 };
 
 pub(super) const START: u64 = 0x401000;
@@ -118,6 +118,7 @@ impl Program {
             .find(|(known, ..)| known == name)
             .unwrap();
         Code {
+            architecture: Architecture::Amd64,
             name,
             address: VirtualAddress(*address),
             bytes,
@@ -144,6 +145,7 @@ impl CodeSource for Program {
             .iter()
             .find(|(_, start, _)| *start == address.0)?;
         Some(Code {
+            architecture: Architecture::Amd64,
             name,
             address: VirtualAddress(*start),
             bytes,

@@ -9,7 +9,7 @@ use super::{
     assembler::{START, offset_of},
     paths::Random,
 };
-use crate::model::binary::VirtualAddress;
+use crate::model::binary::{Architecture, VirtualAddress};
 
 /// Answers for every address with the same bytes, so that all calls lead on.
 struct Everywhere(Vec<u8>);
@@ -17,6 +17,7 @@ struct Everywhere(Vec<u8>);
 impl CodeSource for Everywhere {
     fn function_at(&self, address: VirtualAddress) -> Option<Code<'_>> {
         Some(Code {
+            architecture: Architecture::Amd64,
             name: "main.f",
             address,
             bytes: &self.0,
