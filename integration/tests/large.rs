@@ -3,6 +3,7 @@
 use std::{
     path::Path,
     process::{Command, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -12,6 +13,7 @@ use integration::{
     loki, machine, requirement,
     slowmap::{self, PATIENCE},
     truth::TruthTarget,
+    usage::Follower,
 };
 
 const LARGE: u64 = 100_000_000;
@@ -20,7 +22,7 @@ const TIME: Duration = Duration::from_millis(300);
 const MEMORY: u64 = 64 << 20;
 const RUNS: usize = 5;
 
-const PROCESSES: usize = 20;
+const PROCESSES: usize = 200;
 
 /// What a run of `slowmap inspect` took.
 #[derive(Debug, Clone, Copy)]
@@ -93,8 +95,8 @@ fn duration(time: libc::timeval) -> Result<Duration> {
 }
 
 #[test]
-fn twenty_processes_of_one_executable_are_looked_into_once() -> Result<()> {
-    if !requirement::root("twenty_processes_of_one_executable_are_looked_into_once") {
+fn two_hundred_processes_of_one_executable_are_looked_into_once() -> Result<()> {
+    if !requirement::root("two_hundred_processes_of_one_executable_are_looked_into_once") {
         return Ok(());
     }
     let _alone = machine::alone()?;
@@ -107,12 +109,19 @@ fn twenty_processes_of_one_executable_are_looked_into_once() -> Result<()> {
         .iter()
         .map(|target| target.program.pid().to_string())
         .collect();
+    let begin = Instant::now();
     let mut slowmap = slowmap::run(
         "http://127.0.0.1:9",
         &[("SLOWMAP_PIDS", &pids.join(",")), ("SLOWMAP_LOG", "debug")],
     )?;
     slowmap::wait_attached_log(&mut slowmap, PROCESSES, PATIENCE)?;
+    println!("attached to {PROCESSES} in {:?}", begin.elapsed());
+    let follower = Follower::start(slowmap.pid())?;
+    thread::sleep(Duration::from_secs(3));
+    println!("{:?}", follower.finish()?);
+    let begin = Instant::now();
     let ended = slowmap.stop(PATIENCE)?;
+    println!("detached in {:?}", begin.elapsed());
     assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
     assert_eq!(ended.stderr.matches(" looked into ").count(), 1);
     Ok(())

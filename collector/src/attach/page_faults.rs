@@ -1,7 +1,11 @@
 //! Watching page faults: two programs for the whole machine, that note when each fault begins and look at those that took
 //! long. In place only while every target can afford them: there is no way to have them for one process alone.
 
-use std::{cell::Cell, collections::HashSet, time::Instant};
+use std::{
+    cell::Cell,
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use aya::{
     Ebpf,
@@ -28,6 +32,10 @@ const PAIR: ProbePair = ProbePair::PageFault;
 /// To protect targets by, where measuring failed; never shown. About twice what was measured in a virtual machine.
 const ASSUMED_COST_NANO: u64 = 400;
 
+/// For each process, between two beginnings of watching: at each the faults of all of them so far are counted, which takes
+/// some 10 us each.
+const APART_EACH: Duration = Duration::from_millis(2);
+
 #[derive(Debug)]
 pub(super) struct PageFaults {
     /// `None`: not watched now.
@@ -39,6 +47,8 @@ pub(super) struct PageFaults {
     /// What watching adds to a fault; `None`: it could not be measured.
     cost_nano: Option<u64>,
     count: CountFaults,
+    /// When watching began last.
+    begun: Option<Instant>,
 }
 
 /// Tells how many page faults a process has had, of all its threads since it began; `None`: it is gone.
@@ -62,17 +72,21 @@ pub(super) struct FaultCount {
 }
 
 impl FaultCount {
-    /// `now`: the process's count; `None`: it is gone.
-    fn begin(&mut self, now: Option<u64>) {
+    /// `now` tells the process's count; `None`: it is gone. It is asked only if they were not watched before: there may be
+    /// hundreds of processes, and each asks for what all of them get.
+    fn begin(&mut self, now: impl FnOnce() -> Option<u64>) {
         if self.since.is_none() {
-            self.since = now;
-            self.last.set(now.unwrap_or(0));
+            self.since = now();
+            self.last.set(self.since.unwrap_or(0));
         }
     }
 
-    fn end(&mut self, now: Option<u64>) {
-        self.before = self.total(now);
-        self.since = None;
+    /// Likewise.
+    fn end(&mut self, now: impl FnOnce() -> Option<u64>) {
+        if self.since.is_some() {
+            self.before = self.total(now());
+            self.since = None;
+        }
     }
 
     fn total(&self, now: Option<u64>) -> u64 {
@@ -104,7 +118,16 @@ impl PageFaults {
             available: loaded.is_ok(),
             cost_nano,
             count,
+            begun: None,
         }
+    }
+}
+
+impl PageFaults {
+    /// Of so many processes.
+    fn may_begin(&self, processes: usize) -> bool {
+        let apart = APART_EACH.saturating_mul(u32::try_from(processes).unwrap_or(u32::MAX));
+        self.begun.is_none_or(|begun| begun.elapsed() >= apart)
     }
 }
 
@@ -139,9 +162,12 @@ impl Programs {
         let nobody = self.attached.is_empty() || !faults.refused_by.is_empty();
         if nobody || !faults.available {
             faults.links = None;
-        } else if faults.links.is_none() {
+        } else if faults.links.is_none() && faults.may_begin(self.attached.len()) {
             match watch(&mut self.ebpf) {
-                Ok(links) => faults.links = Some(links),
+                Ok(links) => {
+                    faults.links = Some(links);
+                    faults.begun = Some(Instant::now());
+                }
                 Err(error) => {
                     faults.available = false;
                     tracing::warn!(%error, "page faults are not watched");
@@ -153,10 +179,10 @@ impl Programs {
             let unarmed = attached.unarmed.entry(PAIR).or_default();
             if on {
                 unarmed.end(now);
-                attached.faults.begin((faults.count)(*pid));
+                attached.faults.begin(|| (faults.count)(*pid));
             } else {
                 unarmed.begin(now);
-                attached.faults.end((faults.count)(*pid));
+                attached.faults.end(|| (faults.count)(*pid));
             }
         }
     }

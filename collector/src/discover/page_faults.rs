@@ -1,12 +1,13 @@
 //! How many page faults a process has had.
 
-use procfs::process::Process;
+use procfs::{FromRead, process::Stat};
 
 use crate::model::process::Pid;
 
 /// Of all its threads since it began, those that have ended included; `None`: there is no such process.
 pub fn page_faults(pid: Pid) -> Option<u64> {
-    let stat = Process::new(i32::try_from(pid.0).ok()?).ok()?.stat().ok()?;
+    // It is read ten times a second of each process: half of what it took went into opening the directory first.
+    let stat = Stat::from_file(format!("/proc/{}/stat", pid.0)).ok()?;
     Some(stat.minflt.saturating_add(stat.majflt))
 }
 

@@ -19,8 +19,10 @@ use crate::model::{
     process::Pid,
 };
 
-/// How often a target is looked at that has all its probes.
+/// How often a target is looked at that has all its probes, if there are not many.
 pub const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+/// For each target: a look takes some 100 us, which hundreds of targets would make a good part of a core.
+const INTERVAL_EACH: Duration = Duration::from_millis(2);
 
 /// What probes may cost, as a share of the CPU time that the target uses.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -116,8 +118,13 @@ impl Governor {
 
     /// Decides about a target. Nothing is decided about one that is not known.
     pub fn look(&mut self, pid: Pid, now: Duration, look: &Look) -> Decision {
+        let count = u32::try_from(self.targets.len()).unwrap_or(u32::MAX);
+        let interval = LOOK_INTERVAL.max(INTERVAL_EACH.saturating_mul(count));
         match self.targets.get_mut(&pid) {
-            Some(target) => target.look(now, look, self.budget, &mut self.random),
+            Some(target) => {
+                target.interval = interval;
+                target.look(now, look, self.budget, &mut self.random)
+            }
             None => Decision::default(),
         }
     }

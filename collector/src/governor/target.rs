@@ -15,12 +15,14 @@ const CREDIT: f64 = 5e-3;
 /// The same for what goes first, which comes and goes at no cost worth mentioning: a little less, so that it is gone before
 /// the others have to. It is a debt: until it is paid back, no more is given.
 const FIRST_CREDIT: f64 = 4e-3;
-/// The shortest time between two looks.
+/// The shortest time between two looks, if targets are not many.
 const SHORTEST: Duration = Duration::from_millis(5);
 
 #[derive(Debug)]
 pub(super) struct TargetState {
     pub next_look: Duration,
+    /// Between two looks, where nothing asks for one earlier.
+    pub interval: Duration,
     last: Duration,
     cpu: Duration,
     /// Spent beyond the budget and not made up for since, in CPU seconds: by all, and by all but what goes first, which
@@ -34,6 +36,7 @@ impl TargetState {
     pub(super) fn new(now: Duration, first: Look, budget: Budget) -> Self {
         Self {
             next_look: now + LOOK_INTERVAL,
+            interval: LOOK_INTERVAL,
             last: now,
             cpu: first.cpu,
             excess: 0.0,
@@ -168,7 +171,9 @@ impl TargetState {
 
     fn next_event(&self, now: Duration) -> Duration {
         let events = self.pairs.iter().filter_map(PairState::next_event);
-        let next = events.fold(now + LOOK_INTERVAL, Duration::min);
-        next.max(now + SHORTEST)
+        let next = events.fold(now + self.interval, Duration::min);
+        // What many of them want at once is not to be had more often either.
+        let shortest = SHORTEST.max(self.interval.saturating_sub(LOOK_INTERVAL) / 4);
+        next.max(now + shortest)
     }
 }

@@ -347,3 +347,25 @@ fn looks_that_are_late_or_at_the_same_instant_and_counters_that_step_back_do_no_
     world.governor.forget(PID);
     assert_eq!(world.governor.next_look(), None);
 }
+
+#[test]
+fn however_many_targets_there_are_no_more_than_500_looks_a_second_are_taken() {
+    let mut governor = Governor::new(BUDGET, 1);
+    let idle = Look {
+        cpu: Duration::ZERO,
+        pairs: Vec::new(),
+    };
+    for pid in 0..300 {
+        governor.add(Pid(pid), Duration::ZERO, idle.clone());
+    }
+    let (mut now, mut looks) = (Duration::ZERO, 0);
+    let begin = Duration::from_secs(1);
+    while now < begin + Duration::from_secs(6) {
+        now = governor.next_look().unwrap().max(now);
+        for pid in governor.due(now) {
+            governor.look(pid, now, &idle);
+            looks += u32::from(now >= begin);
+        }
+    }
+    assert!((2_700..=3_300).contains(&looks), "{looks}");
+}

@@ -27,10 +27,14 @@ use crate::{
 pub(super) struct Governing {
     governor: Governor,
     origin: Instant,
+    /// When a look was taken last.
+    looked: Duration,
     cpu: HashMap<Pid, Cpu>,
     /// Those that are known.
     limits: HashMap<Pid, CpuLimit>,
     absences: Absences,
+    /// What was seen last of each, and at which CPU time: as long as that stays, and no probe comes or goes, it is the same.
+    seen: HashMap<Pid, Look>,
     /// Of the probes on every write, about which the governor has no say.
     writes: Presence,
     /// Targets of which it was said that page faults are not watched all the time, which changes often.
@@ -63,9 +67,11 @@ impl Governing {
         Self {
             governor: Governor::new(governor::Budget(budget.share()), seed),
             origin: Instant::now(),
+            looked: Duration::ZERO,
             cpu: HashMap::new(),
             limits: HashMap::new(),
             absences: Absences::default(),
+            seen: HashMap::new(),
             writes,
             said: HashSet::new(),
             page_faults: false,
@@ -87,10 +93,11 @@ impl Governing {
         }
     }
 
-    /// Waits until a target is due.
+    /// Waits until a target is due; without any, until what the last of them left may go on. It is asked anew each time that
+    /// something else happens, so that it must not begin from now.
     pub(super) fn next_look(&self) -> impl Future<Output = ()> + use<> {
         let next = self.governor.next_look();
-        let idle = self.origin.elapsed() + LOOK_INTERVAL;
+        let idle = self.looked + LOOK_INTERVAL;
         tokio::time::sleep_until(self.origin + next.unwrap_or(idle))
     }
 
@@ -99,6 +106,7 @@ impl Governing {
         let lost = programs.settle();
         self.follow_page_faults(programs, monotonic());
         let now = self.origin.elapsed();
+        self.looked = now;
         for pid in self.governor.due(now) {
             let Some(look) = self.look_at(pid, programs) else {
                 self.governor.forget(pid);
@@ -128,6 +136,10 @@ impl Governing {
     fn look_at(&mut self, pid: Pid, programs: &Programs) -> Option<Look> {
         let cpu = self.cpu.get_mut(&pid)?;
         cpu.read(pid);
+        let used = cpu.used().unwrap_or_default();
+        if let Some(seen) = self.seen.get(&pid).filter(|seen| seen.cpu == used) {
+            return Some(seen.clone());
+        }
         let (_, pairs) = programs.pair_use(pid)?;
         // What was asked for is not governed.
         let governed = pairs.into_iter().filter(|pair| pair.pair.is_governed());
@@ -136,14 +148,17 @@ impl Governing {
             armed: pair.armed,
             spent: Duration::from_nanos(pair.guarded_nano),
         };
-        Some(Look {
-            cpu: cpu.used().unwrap_or_default(),
+        let look = Look {
+            cpu: used,
             pairs: governed.map(pair).collect(),
-        })
+        };
+        self.seen.insert(pid, look.clone());
+        Some(look)
     }
 
     fn carry_out(&mut self, pid: Pid, decision: &Decision, programs: &mut Programs) {
         for (pair, order) in decision.orders.iter().copied() {
+            self.seen.remove(&pid);
             if pair == ProbePair::PageFault {
                 self.watch_page_faults(pid, order, programs);
                 continue;
@@ -186,6 +201,7 @@ impl Governing {
             return;
         }
         self.page_faults = watched;
+        self.seen.clear();
         for pid in self.cpu.keys().copied() {
             if watched {
                 self.absences.end(pid, ProbePair::PageFault, monotonic());
@@ -199,6 +215,7 @@ impl Governing {
     pub(super) fn forget(&mut self, pid: Pid) {
         self.governor.forget(pid);
         self.cpu.remove(&pid);
+        self.seen.remove(&pid);
         self.limits.remove(&pid);
         self.absences.forget(pid);
         self.said.remove(&pid);
