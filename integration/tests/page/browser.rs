@@ -8,7 +8,11 @@ use std::{
 use anyhow::{Context, Result};
 use headless_chrome::{
     Browser, LaunchOptions, Tab,
-    protocol::cdp::{Emulation, Network, types::Event},
+    protocol::cdp::{
+        Emulation, Network,
+        Page::{CaptureScreenshotFormatOption, Viewport},
+        types::Event,
+    },
 };
 use serde_json::Value;
 
@@ -27,13 +31,16 @@ pub struct Heard {
     pub requests: Vec<String>,
 }
 
+/// Pixels: what a window on a desk shows.
+pub const WINDOW: (u32, u32) = (1_300, 1_000);
+
 impl Opened {
-    pub fn new(chromium: &Path, page: &Path) -> Result<Self> {
+    pub fn new(chromium: &Path, page: &Path, window: (u32, u32)) -> Result<Self> {
         let options = LaunchOptions {
             path: Some(chromium.to_owned()),
             // Chromium refuses one to root.
             sandbox: false,
-            window_size: Some((1_300, 1_000)),
+            window_size: Some(window),
             ..LaunchOptions::default()
         };
         let browser = Browser::new(options).context("start Chromium")?;
@@ -106,6 +113,28 @@ impl Opened {
             }]),
         })?;
         Ok(())
+    }
+
+    /// A picture, as PNG, of what of the page lies between these two elements, both included.
+    pub fn picture(&self, first: &str, last: &str) -> Result<Vec<u8>> {
+        const MARGIN: f64 = 12.0;
+        /// More is not looked at.
+        const HIGHEST: f64 = 1_000.0;
+        let (first, last) = (serde_json::to_string(first)?, serde_json::to_string(last)?);
+        let edges: [f64; 4] = serde_json::from_value(self.evaluate(&format!(
+            "(() => {{ const [first, last] = [{first}, {last}].map((name) => document.querySelector(name).getBoundingClientRect()); \
+             return [Math.min(first.left, last.left), first.top, Math.max(first.right, last.right), last.bottom]; }})()"
+        ))?)?;
+        let [left, top, right, bottom] = edges;
+        let clip = Viewport {
+            x: left - MARGIN,
+            y: top - MARGIN,
+            width: right - left + 2.0 * MARGIN,
+            height: (bottom - top).min(HIGHEST) + 2.0 * MARGIN,
+            scale: 1.0,
+        };
+        self.tab
+            .capture_screenshot(CaptureScreenshotFormatOption::Png, None, Some(clip), true)
     }
 
     pub fn heard(&self) -> Heard {

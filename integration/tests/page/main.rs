@@ -1,12 +1,13 @@
 //! `report.html` of a real recording in a real browser.
 
 mod browser;
+mod pictures;
 mod recorded;
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use browser::Opened;
+use browser::{Opened, WINDOW};
 use integration::requirement;
 use recorded::Recorded;
 use serde_json::Value;
@@ -27,7 +28,7 @@ fn the_page_shows_the_recording_as_it_is_and_asks_nobody_for_anything() -> Resul
     };
     let recorded = &Recorded::of_a_service_with_a_hostile_name()?;
     let samples = recorded.correlate()?;
-    let page = Opened::new(&chromium, &recorded.page())?;
+    let page = Opened::new(&chromium, &recorded.page(), WINDOW)?;
     the_services_own_durations_are_beside_the_writes(&page, samples)?;
     figures_are_those_of_the_summary(&page, recorded)?;
     names_stay_text(&page)?;
@@ -214,7 +215,7 @@ fn dark_is_dark(page: &Opened) -> Result<()> {
 /// Only what is in sight is an element, and all can be reached.
 fn many_stay_fluid(recorded: &Recorded, chromium: &Path) -> Result<()> {
     let many = recorded.repeated(120_000)?;
-    let page = Opened::new(chromium, &many.path().join("report.html"))?;
+    let page = Opened::new(chromium, &many.path().join("report.html"), WINDOW)?;
     assert_eq!(
         page.evaluate("report.overview.count")?,
         120_000,

@@ -122,7 +122,7 @@ impl Recorded {
     }
 }
 
-fn succeed(command: Command) -> Result<()> {
+pub fn succeed(command: Command) -> Result<()> {
     let ended = Program::run(command, Duration::from_secs(60))?;
     if ended.code() != Some(0) {
         bail!("slowmap ended with {}: {}", ended.status, ended.stderr);
