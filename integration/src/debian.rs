@@ -16,11 +16,15 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// apt with lists of its own: the machine's are neither read nor changed. Dropped, all that it downloaded is gone.
 #[derive(Debug)]
-pub struct Apt(TempDir);
+pub struct Apt {
+    directory: TempDir,
+    /// As Debian names it, which is as Go does.
+    architecture: String,
+}
 
 impl Apt {
-    /// Of these suites, whatever suite this machine has itself.
-    pub fn new(suites: &[&str]) -> Result<Self> {
+    /// Of these suites, whatever suite this machine has itself, and for that architecture: `amd64`, `arm64`.
+    pub fn new(suites: &[&str], architecture: &str) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         for empty in ["lists/partial", "archives/partial"] {
             fs::create_dir_all(directory.path().join(empty))?;
@@ -28,7 +32,10 @@ impl Apt {
         let line = |suite: &&str| format!("deb [signed-by={KEYRING}] {} {suite} main\n", mirror());
         let sources: String = suites.iter().map(line).collect();
         fs::write(directory.path().join("sources.list"), sources)?;
-        let apt = Self(directory);
+        let apt = Self {
+            directory,
+            architecture: architecture.to_owned(),
+        };
         apt.run("apt-get", &["--quiet", "update"])?;
         Ok(apt)
     }
@@ -42,8 +49,8 @@ impl Apt {
     pub fn file(&self, package: &str, wanted: impl Fn(&Path) -> bool) -> Result<PathBuf> {
         self.run("apt-get", &["--quiet", "download", package])?;
         let is_archive = |path: &Path| path.extension().is_some_and(|one| one == "deb");
-        let archive = find(self.0.path(), is_archive)?;
-        let files = self.0.path().join("files");
+        let archive = find(self.directory.path(), is_archive)?;
+        let files = self.directory.path().join("files");
         let mut extract = Command::new("dpkg-deb");
         program::succeed(extract.arg("--extract").arg(archive).arg(&files))?;
         find(&files, wanted)
@@ -51,7 +58,7 @@ impl Apt {
 
     fn run(&self, program: &str, arguments: &[&str]) -> Result<String> {
         let mut command = Command::new(program);
-        command.current_dir(self.0.path());
+        command.current_dir(self.directory.path());
         for (option, value) in [
             ("Dir::Etc::sourcelist", "sources.list"),
             ("Dir::Etc::sourceparts", "none"),
@@ -60,9 +67,12 @@ impl Apt {
             ("Dir::State::lists", "lists"),
             ("Dir::Cache", "."),
         ] {
-            let value = self.0.path().join(value);
+            let value = self.directory.path().join(value);
             command.arg(format!("-o{option}={}", value.display()));
         }
+        let architecture = &self.architecture;
+        command.arg(format!("-oAPT::Architecture={architecture}"));
+        command.arg(format!("-oAPT::Architectures={architecture}"));
         // Root would have it download as a user who may not write here.
         command.arg("-oAPT::Sandbox::User=root").args(arguments);
         let output = program::succeed(&mut command)?;

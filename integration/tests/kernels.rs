@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use integration::{
-    agreement, machine, requirement,
-    vm::{self, Capabilities, Kernel, Trial},
+    agreement, machine, requirement, slowmap,
+    vm::{self, Architecture, Capabilities, Kernel, Trial},
 };
 
 fn trial(test: &str, release: &str, capabilities: Capabilities) -> Result<Option<Trial>> {
@@ -13,7 +13,11 @@ fn trial(test: &str, release: &str, capabilities: Capabilities) -> Result<Option
         return Ok(None);
     }
     let _alone = machine::alone()?;
-    let trial = vm::run(&Kernel(release.to_owned()), capabilities)?;
+    let trial = vm::run(
+        &Kernel::new(Architecture::Amd64, release),
+        &slowmap::binary()?,
+        capabilities,
+    )?;
     println!("{}: {:?}", trial.release, trial.steps);
     Ok(Some(trial))
 }

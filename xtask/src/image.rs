@@ -11,12 +11,12 @@ use std::{
 
 use anyhow::{Context, Result};
 use integration::{
-    cargo,
     image::{Image, ImageFile},
     sources,
 };
 
 use crate::{
+    dist,
     machine::{self, Package},
     run,
 };
@@ -41,7 +41,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     machine::install(&[CERTIFICATES], "The image")?;
-    let executable = executable(&arguments.profile)?;
+    let executable = dist::build(dist::Target::own(), &arguments.profile)?;
     let sbom = sbom::of_slowmap()?;
     let image = image(&executable, &sbom)?;
     image.write(&arguments.output)?;
@@ -56,23 +56,6 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     );
     println!("{}: what is in it, as CycloneDX", beside.display());
     Ok(())
-}
-
-/// Static, so that nothing else has to be in the image; glibc's resolver for files and DNS is in it, too.
-fn executable(profile: &str) -> Result<PathBuf> {
-    let mut build = cargo::command();
-    build.args([
-        "rustc",
-        "--locked",
-        "--package",
-        "slowmap",
-        "--bin",
-        "slowmap",
-    ]);
-    build.args(["--profile", profile, "--"]);
-    build.args(["-C", "target-feature=+crt-static", "-C", "strip=symbols"]);
-    run::succeed(build)?;
-    Ok(cargo::target_directory().join(profile).join("slowmap"))
 }
 
 fn image(executable: &Path, sbom: &str) -> Result<Image> {

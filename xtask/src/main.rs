@@ -4,6 +4,7 @@ mod bench;
 mod case;
 mod cycles;
 mod demo;
+mod dist;
 mod ebpf;
 mod fuzz;
 mod image;
@@ -44,9 +45,11 @@ enum Task {
     Tables(tables::Arguments),
     /// Makes the container image, without a container engine
     Image(image::Arguments),
+    /// Builds the static executable that is handed out, for this architecture or another
+    Dist(dist::Arguments),
     /// Tries slowmap on other kernels, booted in emulation
     Vm(vm::Arguments),
-    /// Rebuilds the BPF object that the collector embeds
+    /// Rebuilds the BPF objects that the collector embeds
     Ebpf(ebpf::Arguments),
 }
 
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Tables(arguments) => tables::run(&arguments),
         Task::Image(arguments) => image::run(&arguments),
+        Task::Dist(arguments) => dist::run(&arguments),
         Task::Vm(arguments) => vm::run(&arguments),
         Task::Ebpf(arguments) => ebpf::run(&arguments),
     });

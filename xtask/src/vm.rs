@@ -3,11 +3,12 @@
 use anyhow::{Result, ensure};
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
 use integration::{
-    agreement,
-    vm::{self, Capabilities, Kernel, Trial},
+    agreement, slowmap,
+    vm::{self, Architecture, Capabilities, Kernel, Trial},
 };
 
 use crate::{
+    dist::{self, Target},
     interrupt,
     machine::{self, Package},
 };
@@ -24,17 +25,35 @@ pub const EMULATOR: [Package; 2] = [
     },
 ];
 
+const EMULATOR_ARM: Package = Package {
+    name: "qemu-system-arm",
+    file: "/usr/bin/qemu-system-aarch64",
+};
+
 /// Tries slowmap on other kernels, booted in emulation
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Debian's kernels, e.g. 6.12
     #[arg(default_values = ["5.10", "6.1", "6.12", "6.18", Kernel::NEWEST])]
     releases: Vec<String>,
+    /// Architecture of the machine and of slowmap
+    #[arg(long, value_enum, default_value_t = Target::X86_64)]
+    target: Target,
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     machine::need_go()?;
     machine::install(&EMULATOR, "Emulating a machine")?;
+    let (architecture, executable) = match arguments.target {
+        Target::X86_64 => (Architecture::Amd64, slowmap::binary()?),
+        Target::Aarch64 => {
+            machine::install(&[EMULATOR_ARM], "Emulating an arm64 machine")?;
+            (
+                Architecture::Arm64,
+                dist::build(Target::Aarch64, "release")?,
+            )
+        }
+    };
     let mut table = Table::new();
     table.load_style(ASCII_MARKDOWN).set_header([
         "Linux",
@@ -48,7 +67,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     for release in &arguments.releases {
         interrupt::check()?;
         let capabilities = capabilities(release);
-        let trial = vm::run(&Kernel(release.clone()), capabilities)?;
+        let trial = vm::run(
+            &Kernel::new(architecture, release),
+            &executable,
+            capabilities,
+        )?;
         println!("{}: {:?}", trial.release, trial.steps);
         if trial.step("check") == Some(0) && !is_clean(&trial) {
             wrong.push(format!("{}: {}", trial.release, trial.said));
@@ -92,7 +115,7 @@ fn row(trial: &Trial, capabilities: Capabilities) -> [String; 6] {
     };
     let agreement = agreement::between(&trial.truth.writes, &recording.events);
     let names = capabilities.enough.split(',').map(|name| {
-        let name = name.trim_start_matches('+').to_uppercase();
+        let name = name.to_uppercase();
         format!("`CAP_{name}`")
     });
     [

@@ -144,7 +144,7 @@ impl Cluster {
 /// Debian's. Its package, were it installed, would start a server at every boot.
 fn etcd_executable() -> Result<PathBuf> {
     cache::file(Path::new("etcd/etcd"), |to| {
-        let apt = Apt::new(&["bookworm"])?;
+        let apt = Apt::new(&["bookworm"], "amd64")?;
         let executable = apt.file("etcd-server", |path| path.ends_with("usr/bin/etcd"))?;
         std::fs::copy(executable, to)?;
         Ok(())

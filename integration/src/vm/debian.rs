@@ -8,30 +8,46 @@ use std::{
 
 use anyhow::{Context, Result};
 
+use super::Architecture;
 use crate::{cache, debian::Apt};
 
 /// From the oldest that still has a kernel with type information to where new ones come first.
 const SUITES: [&str; 5] = ["bullseye", "bookworm", "trixie", "trixie-backports", "sid"];
 
-/// A kernel by the release that it belongs to, e.g. `6.12`, or `newest`.
+/// A kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kernel(pub String);
+pub struct Kernel {
+    pub architecture: Architecture,
+    /// The release that it belongs to, e.g. `6.12`, or `newest`.
+    pub release: String,
+}
 
 impl Kernel {
     pub const NEWEST: &str = "newest";
+
+    pub fn new(architecture: Architecture, release: &str) -> Self {
+        Self {
+            architecture,
+            release: release.to_owned(),
+        }
+    }
 
     /// Its image, downloaded once.
     ///
     /// # Errors
     /// There is no apt, or no such kernel any more.
     pub fn image(&self) -> Result<PathBuf> {
-        let path = Path::new("kernels").join(&self.0).join("vmlinuz");
-        cache::file(&path, |to| self.download(to))
-            .with_context(|| format!("get Debian's Linux {}", self.0))
+        let Self {
+            architecture,
+            release,
+        } = self;
+        let path = format!("kernels/{architecture}/{release}/vmlinuz");
+        cache::file(Path::new(&path), |to| self.download(to))
+            .with_context(|| format!("get Debian's Linux {release} for {architecture}"))
     }
 
     fn download(&self, to: &Path) -> Result<()> {
-        let apt = Apt::new(&SUITES)?;
+        let apt = Apt::new(&SUITES, self.architecture.name())?;
         let listed = apt.names("linux-")?;
         let package = self.choose(&listed).context("no suite has it")?;
         // In /boot or, of late, with its modules.
@@ -47,27 +63,25 @@ impl Kernel {
     /// The latest of the packages that are this kernel.
     fn choose<'a>(&self, packages: &'a str) -> Option<&'a str> {
         let of_release = |package: &&str| {
-            version(package).is_some_and(|version| {
-                self.0 == Self::NEWEST || version.iter().take(2).eq(self.release().iter().take(2))
+            self.version(package).is_some_and(|version| {
+                let release = numbers(&self.release);
+                self.release == Self::NEWEST || version.iter().take(2).eq(release.iter().take(2))
             })
         };
         let found = packages.lines().filter(of_release);
         // Where both are offered, `linux-image` is an empty package that needs the other.
-        found.min_by_key(|package| (Reverse(version(package)), *package))
+        found.min_by_key(|package| (Reverse(self.version(package)), *package))
     }
 
-    fn release(&self) -> Vec<u32> {
-        numbers(&self.0)
+    /// The version of a kernel for virtual machines; `None` for other packages.
+    fn version(&self, package: &str) -> Option<Vec<u32>> {
+        let rest = package
+            .strip_prefix("linux-image-")
+            .or_else(|| package.strip_prefix("linux-binary-"))?;
+        let version = rest.strip_suffix(self.architecture.name())?;
+        let version = version.strip_suffix("-cloud-")?;
+        Some(numbers(version)).filter(|version| version.len() > 2)
     }
-}
-
-/// The version of a kernel for virtual machines; `None` for other packages.
-fn version(package: &str) -> Option<Vec<u32>> {
-    let rest = package
-        .strip_prefix("linux-image-")
-        .or_else(|| package.strip_prefix("linux-binary-"))?;
-    let version = rest.strip_suffix("-cloud-amd64")?;
-    Some(numbers(version)).filter(|version| version.len() > 2)
 }
 
 fn numbers(version: &str) -> Vec<u32> {
@@ -91,7 +105,8 @@ mod tests {
             (Kernel::NEWEST, Some("linux-binary-7.3.4+deb13-cloud-amd64")),
             ("5.10", None),
         ] {
-            assert_eq!(Kernel(release.to_owned()).choose(packages), package);
+            let kernel = Kernel::new(Architecture::Amd64, release);
+            assert_eq!(kernel.choose(packages), package);
         }
     }
 }

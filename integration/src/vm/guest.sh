@@ -7,7 +7,7 @@ mount -t devtmpfs dev /dev
 mount -t tmpfs tmp /tmp
 mkdir /tmp/results
 cd /tmp/results
-stty -F /dev/ttyS1 raw
+stty -F $RESULTS raw
 
 uname -r > release
 step() { echo "$1 $2" >> steps; }
@@ -27,11 +27,10 @@ for i in $(seq 100); do grep -q READY truth.out && break; sleep 0.2; done
 dd if=/bin/truth of=code bs=4096 count=$CODE_PAGES 2> /dev/null
 step changed_before $(code_is_changed)
 
-# By its path: the shell has one of its own, which can do less.
-/bin/setpriv --bounding-set=-all,$TOO_FEW slowmap record --pid $target --duration 1s --output refused 2> refused.err
+capabilities $TOO_FEW slowmap record --pid $target --duration 1s --output refused 2> refused.err
 step record_with_too_few $?
 
-/bin/setpriv --bounding-set=-all,$ENOUGH slowmap record --pid $target --threshold 1ms --duration 9s --output recording 2> record.err &
+capabilities $ENOUGH slowmap record --pid $target --threshold 1ms --duration 9s --output recording 2> record.err &
 slowmap=$!
 while kill -0 $slowmap 2> /dev/null && [ "$(code_is_changed)" = 0 ]; do sleep 0.2; done
 step changed_while_recorded $(code_is_changed)
@@ -45,5 +44,5 @@ wait $target
 step truth $?
 
 rm code
-tar cf /dev/ttyS1 .
+tar cf $RESULTS .
 poweroff -f

@@ -1,28 +1,48 @@
 //! slowmap on another kernel: can it run there, does it find slow writes, is nothing left of it?
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::{Kernel, boot::boot, files::Files};
+use super::{Architecture, Kernel, boot::boot, files::Files};
 use crate::{
-    go::{self, Toolchain},
+    cache,
+    debian::Apt,
+    go::{Build, Toolchain},
     recording::{self, Recording},
-    slowmap, truth,
+    truth,
 };
 
-/// Where Go's linker puts the code of an executable that is not position-independent, in pages, and how much of it is
-/// compared: the runtime's map code is in the first megabyte.
-const CODE_PAGE: u64 = 0x40_0000 / 4096;
+/// How many pages of the target's code are compared: the runtime's map code is in the first megabyte.
 const CODE_PAGES: u64 = 256;
+
+/// The second serial line.
+fn results(architecture: Architecture) -> &'static str {
+    match architecture {
+        Architecture::Amd64 => "/dev/ttyS1",
+        Architecture::Arm64 => "/dev/ttyS0",
+    }
+}
+
+/// Where Go's linker puts an executable that is not position-independent, in pages.
+fn code_page(architecture: Architecture) -> u64 {
+    match architecture {
+        Architecture::Amd64 => 0x40_0000 / 4096,
+        Architecture::Arm64 => 0x1_0000 / 4096,
+    }
+}
 
 const PROGRAMS: [&str; 14] = [
     "cmp", "dd", "echo", "grep", "mkdir", "mount", "poweroff", "rm", "seq", "sh", "sleep", "stty",
     "tar", "uname",
 ];
 
-/// What slowmap gets, as `setpriv` writes it, and what it gets when it has to say what is missing.
+/// What slowmap gets, and what it gets when it has to say what is missing.
 #[derive(Debug, Clone, Copy)]
 pub struct Capabilities {
     pub enough: &'static str,
@@ -32,13 +52,13 @@ pub struct Capabilities {
 impl Capabilities {
     /// As docs/install.md has it, from Linux 6.6 on.
     pub const TOGETHER: Self = Self {
-        enough: "+bpf,+perfmon,+sys_ptrace",
-        too_few: "+bpf,+sys_ptrace",
+        enough: "bpf,perfmon,sys_ptrace",
+        too_few: "bpf,sys_ptrace",
     };
     /// Before.
     pub const ONE_BY_ONE: Self = Self {
-        enough: "+sys_admin,+sys_ptrace",
-        too_few: "+bpf,+perfmon,+sys_ptrace",
+        enough: "sys_admin,sys_ptrace",
+        too_few: "bpf,perfmon,sys_ptrace",
     };
 }
 
@@ -66,40 +86,60 @@ impl Trial {
     }
 }
 
-/// Boots that kernel and tries slowmap with those capabilities.
+/// Boots that kernel and tries slowmap, an executable for that architecture, with those capabilities.
 ///
 /// # Errors
 /// The kernel cannot be had, or the machine did not come to its end. What slowmap did wrong is no error here.
-pub fn run(kernel: &Kernel, capabilities: Capabilities) -> Result<Trial> {
-    let image = kernel.image()?;
+pub fn run(kernel: &Kernel, slowmap: &Path, capabilities: Capabilities) -> Result<Trial> {
     let scratch = tempfile::tempdir()?;
     let archive = scratch.path().join("files");
-    files(capabilities)?.write(&archive)?;
+    files(kernel.architecture, slowmap, capabilities)?.write(&archive)?;
     let results = scratch.path().join("results");
-    let console = boot(&image, &archive, &results)?;
+    let console = boot(kernel, &archive, &results)?;
     read(&results).with_context(|| format!("the machine said: {console}"))
 }
 
-fn files(capabilities: Capabilities) -> Result<Files> {
+fn files(architecture: Architecture, slowmap: &Path, capabilities: Capabilities) -> Result<Files> {
     let mut files = Files::default();
     for directory in ["dev", "proc", "sys", "tmp"] {
         files.directory(directory);
     }
-    files.program("busybox", Path::new("/bin/busybox"))?;
+    files.program("busybox", &busybox(architecture)?)?;
     for name in PROGRAMS {
         files.link(&format!("bin/{name}"), "busybox");
     }
-    files.program("setpriv", Path::new("/usr/bin/setpriv"))?;
-    files.program("slowmap", &slowmap::binary()?)?;
-    files.program("truth", &go::target("truth", Toolchain::Installed)?)?;
+    files.program("slowmap", slowmap)?;
+    let build = Build {
+        toolchain: Toolchain::Installed,
+        flags: &[],
+        environment: &[("GOARCH", architecture.name())],
+    };
+    for target in ["capabilities", "truth"] {
+        files.program(target, &build.target(target)?)?;
+    }
     let Capabilities { enough, too_few } = capabilities;
+    let (code_page, results) = (code_page(architecture), results(architecture));
     let parameters = format!(
-        "#!/bin/sh\nexport CODE_PAGE={CODE_PAGE} CODE_PAGES={CODE_PAGES} ENOUGH={enough} TOO_FEW={too_few}\n\
+        "#!/bin/sh\nexport CODE_PAGE={code_page} CODE_PAGES={CODE_PAGES} ENOUGH={enough} TOO_FEW={too_few} RESULTS={results}\n\
          exec /bin/sh /guest.sh\n"
     );
     files.executable("init", parameters.into_bytes());
     files.executable("guest.sh", include_bytes!("guest.sh").to_vec());
     Ok(files)
+}
+
+/// Of Debian, statically linked: this machine's, or that of another architecture, downloaded once.
+fn busybox(architecture: Architecture) -> Result<PathBuf> {
+    if architecture == Architecture::Amd64 {
+        return Ok(PathBuf::from("/bin/busybox"));
+    }
+    let name = format!("tools/busybox-{architecture}");
+    cache::file(Path::new(&name), |to| {
+        let apt = Apt::new(&["bookworm"], architecture.name())?;
+        let found = apt.file("busybox-static", |path| path.ends_with("bin/busybox"))?;
+        fs::copy(found, to)?;
+        Ok(())
+    })
 }
 
 fn read(results: &Path) -> Result<Trial> {

@@ -1,0 +1,3 @@
+module slowmap.test/capabilities
+
+go 1.21
