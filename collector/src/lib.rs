@@ -10,6 +10,7 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod correlate;
+pub mod cut_short;
 pub mod discover;
 pub mod distribution;
 pub mod examine;

@@ -23,6 +23,9 @@ use crate::{
     run,
 };
 
+/// A workspace of its own.
+pub const MANIFEST: &str = "collector/fuzz/Cargo.toml";
+
 const TARGETS: [&str; 9] = [
     "elf",
     "build_info",
@@ -110,8 +113,25 @@ fn fuzz(targets: &[&str], seconds: u32) -> Result<()> {
     Ok(())
 }
 
+/// Clippy's word on the targets and on what they share.
+pub fn lint() -> Result<()> {
+    let mut clippy = cargo("clippy")?;
+    clippy
+        .args(["--", "--deny", "warnings"])
+        .env("RUSTFLAGS", "--cfg fuzzing");
+    run::succeed(clippy)
+}
+
 /// Where the executables are.
 fn build() -> Result<PathBuf> {
+    let mut build = cargo("build")?;
+    build.env("RUSTFLAGS", FLAGS);
+    run::succeed(build)?;
+    Ok(directory().join(host()?).join("release"))
+}
+
+/// Cargo in the folder, with all that it needs.
+fn cargo(does: &str) -> Result<Command> {
     let compiler = Package {
         name: "g++",
         file: "/usr/bin/g++",
@@ -119,18 +139,14 @@ fn build() -> Result<PathBuf> {
     if !machine::has_program("c++") {
         machine::install(&[compiler], "libFuzzer")?;
     }
-    let host = host()?;
-    let directory = directory();
-    let mut build = cargo::command();
-    // Named, so that the flags are not for build scripts, which have no libFuzzer to report to.
-    build
-        .args(["build", "--quiet", "--release", "--target", &host])
-        .args(["--manifest-path", "collector/fuzz/Cargo.toml"])
+    let mut cargo = cargo::command();
+    // The host is named, so that the flags are not for build scripts, which have no libFuzzer to report to.
+    cargo
+        .args([does, "--quiet", "--release", "--target", &host()?])
+        .args(["--manifest-path", MANIFEST])
         .arg("--target-dir")
-        .arg(&directory)
-        .env("RUSTFLAGS", FLAGS);
-    run::succeed(build)?;
-    Ok(directory.join(host).join("release"))
+        .arg(directory());
+    Ok(cargo)
 }
 
 /// Where the seeds are, in a folder for each target.

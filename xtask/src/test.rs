@@ -31,13 +31,17 @@ struct Step {
 const STEPS: [Step; 10] = [
     Step {
         name: "format",
-        does: |_| succeed(&["fmt", "--all", "--check"], &[]),
+        does: |_| {
+            succeed(&["fmt", "--all", "--check"], &[])?;
+            succeed(&["fmt", "--manifest-path", fuzz::MANIFEST, "--check"], &[])
+        },
     },
     Step {
         name: "lints",
         does: |_| {
             let check = ["clippy", "--quiet", "--workspace", "--all-targets"];
-            succeed(&check, &["--deny", "warnings"])
+            succeed(&check, &["--deny", "warnings"])?;
+            fuzz::lint()
         },
     },
     Step {

@@ -4,3 +4,5 @@
 pub mod binary;
 #[path = "../../src/model/process.rs"]
 pub mod process;
+#[path = "../../src/model/text.rs"]
+pub mod text;

@@ -73,15 +73,16 @@ fn executable(pid: Pid) -> Result<(PathBuf, PathBuf), Failure> {
     Err(why(scan.explain()))
 }
 
-fn refused(display: &Path, error: InspectError) -> Failure {
-    match &error {
+fn refused(display: &Path, refusal: InspectError) -> Failure {
+    let error = printable(&refusal.to_string()).into_owned();
+    match &refusal {
         InspectError::Unreadable { source, .. } => match source.kind() {
             io::ErrorKind::PermissionDenied => Failure::NotPermitted(format!(
                 "{error}; run slowmap as the file's owner, or with CAP_DAC_READ_SEARCH (and \
                  CAP_SYS_PTRACE for another user's process)"
             )),
             // The message has the source's already.
-            _ => Failure::Other(anyhow::Error::msg(error.to_string())),
+            _ => Failure::Other(anyhow::Error::msg(error)),
         },
         _ => {
             let name = display.to_string_lossy();
@@ -154,7 +155,7 @@ impl<'a> Inspection<'a> {
         let search = placed.map(|plan| &plan.span_search);
         let requests = placed.map(|plan| &plan.request_search);
         Self {
-            path: binary.path.to_string_lossy().into_owned(),
+            path: printable(&binary.path.to_string_lossy()).into_owned(),
             go_version: &binary.go_version.raw,
             assumed_go: binary.go_version.assumed().map(|go| go.to_string()),
             architecture: binary.architecture,

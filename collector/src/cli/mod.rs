@@ -15,13 +15,14 @@ mod top;
 use clap::{Parser, error::ErrorKind};
 
 use self::arguments::{Arguments, Command};
-use crate::{config::Environment, failure::Failure};
+use crate::{config::Environment, cut_short, failure::Failure};
 
 /// Does what the arguments of this process say.
 ///
 /// # Errors
 /// What `Failure` names; its message is for the user.
 pub async fn main() -> Result<(), Failure> {
+    cut_short::survive();
     let environment = Environment::read();
     let Arguments {
         log_format,

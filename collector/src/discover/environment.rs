@@ -2,7 +2,9 @@
 
 use percent_encoding::percent_decode_str;
 
-/// `service.name` and the other resource attributes, as the process's own SDK takes them.
+use crate::model::text::printable;
+
+/// `service.name` and the other resource attributes, as the process's own SDK takes them but for what is not safe to show.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ServiceEnvironment {
     pub service_name: Option<String>,
@@ -14,7 +16,7 @@ impl ServiceEnvironment {
     /// From the bytes of `/proc/PID/environ`: `KEY=value`, separated by NUL.
     pub(super) fn parse(environ: &[u8]) -> Self {
         let mut service_name = variable(environ, "OTEL_SERVICE_NAME")
-            .map(|name| name.trim().to_owned())
+            .map(|name| printable(name.trim()).into_owned())
             .filter(|name| !name.is_empty());
         let mut resource_attributes =
             attributes(&variable(environ, "OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default());
@@ -49,13 +51,14 @@ fn attributes(text: &str) -> Vec<(String, String)> {
         let Some((key, value)) = pair.split_once('=') else {
             continue;
         };
-        let (key, value) = (key.trim(), decoded(value.trim()));
+        let key = printable(key.trim());
+        let value = printable(&decoded(value.trim())).into_owned();
         if key.is_empty() {
             continue;
         }
-        match attributes.iter_mut().find(|(known, _)| known == key) {
+        match attributes.iter_mut().find(|(known, _)| *known == key) {
             Some((_, earlier)) => *earlier = value,
-            None => attributes.push((key.to_owned(), value)),
+            None => attributes.push((key.into_owned(), value)),
         }
     }
     attributes
@@ -132,6 +135,17 @@ mod tests {
             "no equals sign",
         ]);
         assert_eq!(found, ServiceEnvironment::default());
+    }
+
+    #[test]
+    fn what_would_move_a_terminals_cursor_is_escaped_however_it_was_written() {
+        let found = parse(&[
+            "OTEL_SERVICE_NAME=shop\x1b[2J",
+            "OTEL_RESOURCE_ATTRIBUTES=a=x%0Ay,b\x07=1",
+        ]);
+        assert_eq!(found.service_name.as_deref(), Some("shop\\u{1b}[2J"));
+        let expected = [("a", "x\\ny"), ("b\\u{7}", "1")];
+        assert_eq!(found.resource_attributes, pairs(&expected));
     }
 
     #[test]

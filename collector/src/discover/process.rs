@@ -19,7 +19,10 @@ use super::{
     namespace::innermost,
     passed_over::Reason,
 };
-use crate::model::process::{GoProcess, Pid, TargetPid};
+use crate::model::{
+    process::{GoProcess, Pid, TargetPid},
+    text::printable,
+};
 
 /// `PF_KTHREAD` in the flags of `/proc/PID/stat`.
 /// <https://github.com/torvalds/linux/blob/v6.12/include/linux/sched.h>
@@ -163,7 +166,7 @@ fn container_id(process: &Process) -> ProcResult<Option<String>> {
     Ok(container::from_cgroup(&String::from_utf8_lossy(&cgroup)))
 }
 
-/// The arguments, empty ones included; each ends with a NUL.
+/// The arguments, empty ones included; each ends with a NUL. What is not safe to show is escaped.
 fn arguments(cmdline: &[u8]) -> Vec<String> {
     let cmdline = cmdline.strip_suffix(b"\0").unwrap_or(cmdline);
     if cmdline.is_empty() {
@@ -171,7 +174,7 @@ fn arguments(cmdline: &[u8]) -> Vec<String> {
     }
     cmdline
         .split(|byte| *byte == 0)
-        .map(|word| String::from_utf8_lossy(word).into_owned())
+        .map(|word| printable(&String::from_utf8_lossy(word)).into_owned())
         .collect()
 }
 
@@ -209,6 +212,6 @@ mod tests {
         assert_eq!(arguments(b"/bin/shop\0\0-x\0"), ["/bin/shop", "", "-x"]);
         assert_eq!(arguments(b"retitled without end"), ["retitled without end"]);
         assert!(arguments(b"").is_empty());
-        assert_eq!(arguments(b"\xff\0"), ["\u{fffd}"]);
+        assert_eq!(arguments(b"\xff\n\0"), ["\u{fffd}\\n"]);
     }
 }

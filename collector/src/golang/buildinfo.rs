@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::binary::{Module, VirtualAddress};
+use crate::model::{
+    binary::{Module, VirtualAddress},
+    text::printable,
+};
 
 use super::{image::Image, scalar};
 
@@ -20,7 +23,7 @@ const SENTINEL: usize = 16;
 const MAX_VERSION: usize = 1024;
 const MAX_MODULES: usize = 1 << 20;
 
-/// A build's own description.
+/// A build's own description, safe to show.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BuildInfo {
     /// As `runtime.Version()` returns it.
@@ -54,18 +57,18 @@ impl BuildInfo {
     }
 
     fn add(&mut self, line: &str, before: &str) {
-        let mut parts = line.split('\t');
+        let mut parts = line.split('\t').map(printable);
         let kind = parts.next();
         let (first, second) = (
             parts.next().unwrap_or_default(),
             parts.next().unwrap_or_default(),
         );
         let module = || Module {
-            path: first.to_owned(),
-            version: second.to_owned(),
+            path: first.clone().into_owned(),
+            version: second.clone().into_owned(),
         };
-        match kind {
-            Some("path") => self.path = Some(first.to_owned()),
+        match kind.as_deref() {
+            Some("path") => self.path = Some(first.into_owned()),
             Some("mod") => self.main = Some(module()),
             Some("dep") => self.dependencies.push(module()),
             // Each line would make the version before it longer.
@@ -124,7 +127,7 @@ fn read(image: &Image, blob: &[u8]) -> Option<Raw> {
     if version.is_empty() || version.len() > MAX_VERSION {
         return None;
     }
-    let version = std::str::from_utf8(version).ok()?.to_owned();
+    let version = printable(std::str::from_utf8(version).ok()?).into_owned();
     let modules = modules.filter(|modules| modules.len() <= MAX_MODULES);
     Some((version, modules.map(<[u8]>::to_vec)))
 }

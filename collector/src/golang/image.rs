@@ -1,6 +1,6 @@
 //! An executable file, addressed as the process would address it.
 
-use std::{fmt, fs::File, io, path::Path};
+use std::{fmt, fs::File, io, path::Path, sync::Arc, time::SystemTime};
 
 use memmap2::{Mmap, UncheckedAdvice};
 
@@ -106,10 +106,11 @@ impl Image {
         self.bytes.forget_pages();
     }
 
-    /// Whether the file still is what was mapped. Reading a mapping whose file was cut short kills the reader
-    /// (`SIGBUS`), so ask before reading an image that was opened a while ago.
+    /// Whether the file still is what was mapped. Where it was cut short, what is missing reads as zeros (`cut_short`), so
+    /// ask before reading an image that was opened a while ago.
     pub fn is_unchanged(&self) -> bool {
-        self.bytes.is_unchanged()
+        let original = self.bytes.original();
+        original.is_none_or(|original| original.is_unchanged())
     }
 
     fn segment_of(&self, address: VirtualAddress) -> Option<&Segment> {
@@ -140,11 +141,24 @@ impl fmt::Debug for Image {
 /// A file's content.
 pub enum FileBytes {
     Owned(Vec<u8>),
-    Mapped {
-        map: Mmap,
-        file: File,
-        modified: Option<std::time::SystemTime>,
-    },
+    Mapped { map: Mmap, original: Arc<Original> },
+}
+
+/// A file as it was when it was mapped.
+#[derive(Debug)]
+pub struct Original {
+    file: File,
+    length: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Original {
+    /// Whether it still is as it was, by its length and its time.
+    pub fn is_unchanged(&self) -> bool {
+        self.file
+            .metadata()
+            .is_ok_and(|now| now.len() == self.length && now.modified().ok() == self.modified)
+    }
 }
 
 impl FileBytes {
@@ -156,14 +170,15 @@ impl FileBytes {
         }
         let file = File::open(path)?;
         // SAFETY: the mapping is private and only read. Another process may still change or cut the file: what
-        // it changes is judged like any other input, and `is_unchanged` guards reads that come later.
+        // it changes is judged like any other input, `cut_short` has the process live on, and `is_unchanged` tells.
         let map = unsafe { Mmap::map(&file)? };
         let modified = file.metadata()?.modified().ok();
-        Ok(Self::Mapped {
-            map,
+        let original = Arc::new(Original {
+            length: map.len() as u64,
             file,
             modified,
-        })
+        });
+        Ok(Self::Mapped { map, original })
     }
 
     pub fn as_slice(&self) -> &[u8] {
@@ -181,16 +196,11 @@ impl FileBytes {
         }
     }
 
-    fn is_unchanged(&self) -> bool {
+    /// The file that is mapped; `None`: it is in memory, where it does not change.
+    pub fn original(&self) -> Option<Arc<Original>> {
         match self {
-            Self::Owned(_) => true,
-            Self::Mapped {
-                map,
-                file,
-                modified,
-            } => file
-                .metadata()
-                .is_ok_and(|now| now.len() == map.len() as u64 && now.modified().ok() == *modified),
+            Self::Owned(_) => None,
+            Self::Mapped { original, .. } => Some(Arc::clone(original)),
         }
     }
 }

@@ -107,7 +107,7 @@ impl<'w> Search<'w> {
         Self {
             wanted,
             found: BTreeMap::new(),
-            patience: Patience::begin(),
+            patience: Patience::begin(None),
         }
     }
 

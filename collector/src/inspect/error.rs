@@ -53,6 +53,8 @@ pub enum InspectError {
         "given up after {seconds} s of looking into it: it is damaged, or made so that this has no end"
     )]
     Endless { seconds: u64 },
+    #[error("written to while it was looked into")]
+    Changed,
     #[error("its Go code is linked in {sections} separate parts; slowmap reads one")]
     SplitText { sections: u64 },
     #[error("pid {pid}: no mapping of {} found in /proc/{pid}/maps", path.display())]
@@ -63,7 +65,7 @@ impl InspectError {
     /// One word for it, in metrics.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Unreadable { .. } | Self::NotMapped { .. } => "unreadable",
+            Self::Unreadable { .. } | Self::Changed | Self::NotMapped { .. } => "unreadable",
             Self::NotElf | Self::NotGo => "not_go",
             Self::UnknownGoVersion { .. } | Self::NotARelease { .. } | Self::Obfuscated { .. } => {
                 "unknown_go_version"

@@ -70,7 +70,13 @@ pub fn inspect(
         path: display_path.to_owned(),
         source,
     })?;
-    inspect_bytes(bytes, display_path, wanted)
+    let original = bytes.original();
+    let inspected = inspect_bytes(bytes, display_path, wanted);
+    // Where it has, that is the reason for whatever else was found wrong with it.
+    match original.is_none_or(|original| original.is_unchanged()) {
+        true => inspected,
+        false => Err(InspectError::Changed),
+    }
 }
 
 /// The same for a file that is in memory already.
@@ -79,7 +85,7 @@ pub fn inspect_bytes(
     display_path: &Path,
     wanted: &Wanted<'_>,
 ) -> Result<GoBinary, InspectError> {
-    let mut patience = Patience::begin();
+    let mut patience = Patience::begin(bytes.original());
     let file = File::read(bytes)?;
     let go = GoParts::find(&file, wanted.assumed)?;
     let layout = go.layout;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::text::printable;
+
 /// A process id as the agent's own pid namespace numbers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Pid(pub u32);
@@ -18,14 +20,14 @@ impl std::fmt::Display for Pid {
     }
 }
 
-/// What `/proc` says of a process; the executable has not been looked into yet.
+/// What `/proc` says of a process; the executable has not been looked into yet. All text is safe to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GoProcess {
     pub pid: Pid,
     pub target_pid: TargetPid,
     /// Start time in clock ticks since boot (`/proc/PID/stat`, field 22): with the pid it names one life.
     pub start_ticks: u64,
-    /// Where `/proc/PID/exe` points to, as the target's own mount namespace names it.
+    /// Where `/proc/PID/exe` points to, as the target's own mount namespace names it; as it is, not safe to show.
     pub executable: PathBuf,
     /// Device and inode of the executable: what processes that run the same binary share.
     pub executable_inode: (u64, u64),
@@ -38,11 +40,16 @@ pub struct GoProcess {
 }
 
 impl GoProcess {
-    /// The last component of the executable's path.
+    /// The executable's path, safe to show.
+    pub fn executable_path(&self) -> String {
+        printable(&self.executable.to_string_lossy()).into_owned()
+    }
+
+    /// The last component of the executable's path, safe to show.
     pub fn executable_name(&self) -> String {
         self.executable
             .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
+            .map(|name| printable(&name.to_string_lossy()).into_owned())
             .unwrap_or_default()
     }
 

@@ -133,7 +133,7 @@ impl Session {
     }
 
     fn attach(&mut self, process: GoProcess) {
-        let executable = discover::printable(&process.executable.to_string_lossy()).into_owned();
+        let executable = process.executable_path();
         match self.try_attach(process) {
             Ok(target) => {
                 let TargetSummary {
@@ -180,7 +180,7 @@ impl Session {
             started_unix_nano: Some(clock::begun(process.start_ticks).0),
             pid: pid.0,
             service_name: Some(process.service_name_or_default()),
-            executable: process.executable.to_string_lossy().into_owned(),
+            executable: process.executable_path(),
             go_version: examined.0.go_version.raw.clone(),
             usage: Usage::default(),
         };

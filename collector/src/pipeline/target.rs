@@ -100,6 +100,7 @@ pub(super) struct Binaries {
 pub(super) struct Refused {
     /// One word for it, in metrics.
     pub kind: &'static str,
+    /// Safe to show.
     pub reason: String,
 }
 
@@ -107,7 +108,7 @@ impl Refused {
     pub(super) fn new(kind: &'static str, reason: impl ToString) -> Self {
         Self {
             kind,
-            reason: reason.to_string(),
+            reason: printable(&reason.to_string()).into_owned(),
         }
     }
 }
@@ -137,13 +138,17 @@ impl Binaries {
                 &process.executable,
                 self.assumed,
             );
-            let executable = printable(&process.executable.to_string_lossy()).into_owned();
+            let executable = process.executable_path();
             tracing::debug!(executable, took = ?begin.elapsed(), "looked into");
             if let Ok((binary, _)) = &examined {
                 binary.image.forget_pages();
                 memory::give_back();
             }
             let refused = |error: InspectError| Refused::new(error.kind(), error);
+            // What it is now says nothing of the next process.
+            if let Err(error @ InspectError::Changed) = examined {
+                return Err(refused(error));
+            }
             self.known
                 .insert(key, examined.map(Arc::new).map_err(refused));
         }

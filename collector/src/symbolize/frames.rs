@@ -1,8 +1,8 @@
-//! blazesym's symbols as frames.
+//! blazesym's symbols as frames. Names are safe to show.
 
 use blazesym::symbolize::{CodeInfo, InlinedFn, ResolvedSym, Sym};
 
-use crate::model::{binary::VirtualAddress, frame::Frame};
+use crate::model::{binary::VirtualAddress, frame::Frame, text::printable};
 
 /// A frame of which only the address is known.
 pub(super) fn unknown(address: u64) -> Frame {
@@ -65,8 +65,8 @@ fn frame(
     inlined: bool,
 ) -> Frame {
     Frame {
-        function: function.map(str::to_owned),
-        file: code.map(|code| code.to_path().to_string_lossy().into_owned()),
+        function: function.map(|name| printable(name).into_owned()),
+        file: code.map(|code| printable(&code.to_path().to_string_lossy()).into_owned()),
         line: code.and_then(|code| code.line),
         inlined,
         address: VirtualAddress(address),

@@ -21,6 +21,7 @@ use crate::{
         binary::{GoBinary, VirtualAddress},
         frame::Frame,
         process::Pid,
+        text::printable,
         write::{EntrySize, RawStack},
     },
 };
@@ -91,11 +92,12 @@ impl Symbolizer {
         result
     }
 
-    /// The name of a type, in Go syntax, from the run-time address of its descriptor. Types that the program
+    /// The name of a type, in Go syntax and safe to show, from the run-time address of its descriptor. Types that the program
     /// made while running (`reflect.MapOf`) are not in the file: `None`.
     pub fn map_type_name(&self, binary: &GoBinary, bias: u64, type_address: u64) -> Option<String> {
         let (types, address) = type_in(binary, bias, type_address)?;
-        types.map_name(address).map(str::to_owned)
+        let name = types.map_name(address)?;
+        Some(printable(name).into_owned())
     }
 
     /// What a key and a value of that map type take.

@@ -1,7 +1,5 @@
 //! A line of `events.jsonl`. Its fields and their order are part of the public interface.
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 
 use crate::model::{
@@ -26,7 +24,7 @@ pub struct EventRecord<'a> {
     pub goid: u64,
     pub parent_goid: Option<u64>,
     pub service_name: Option<String>,
-    pub executable: Option<Cow<'a, str>>,
+    pub executable: Option<String>,
     pub go_version: Option<&'a str>,
     pub container_id: Option<&'a str>,
     pub function: Option<&'a str>,
@@ -65,7 +63,7 @@ impl<'a> From<&'a CorrelatedWrite> for EventRecord<'a> {
             goid: observed.goid.0,
             parent_goid: observed.parent_goid.map(|goid| goid.0),
             service_name: Some(process.service_name_or_default()),
-            executable: known(process.executable.to_string_lossy()),
+            executable: known(process.executable_path()),
             go_version: (!observed.go_version.is_empty()).then_some(observed.go_version.as_str()),
             container_id: process.container_id.as_deref(),
             function: write.symbolized.function.as_deref(),
@@ -88,6 +86,6 @@ impl<'a> From<&'a CorrelatedWrite> for EventRecord<'a> {
     }
 }
 
-fn known(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
+fn known(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }

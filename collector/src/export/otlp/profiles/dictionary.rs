@@ -10,7 +10,9 @@ use opentelemetry_proto::tonic::{
     },
 };
 
-use crate::model::{binary::Executable, frame::Frame, trace::SpanContext, write::CorrelatedWrite};
+use crate::model::{
+    binary::Executable, frame::Frame, text::printable, trace::SpanContext, write::CorrelatedWrite,
+};
 
 #[derive(Debug, Default)]
 pub struct Dictionary {
@@ -100,7 +102,7 @@ impl Dictionary {
             memory_start: executable.code.start,
             memory_limit: executable.code.end,
             file_offset: executable.code_offset.0,
-            filename_strindex: self.string(&executable.path.to_string_lossy()),
+            filename_strindex: self.string(&printable(&executable.path.to_string_lossy())),
             attribute_indices: ids.map(|(key, id)| self.attribute(key, id)).collect(),
         };
         self.mappings.index(mapping.clone(), mapping)
