@@ -5,13 +5,16 @@ use libfuzzer_sys::fuzz_target;
 use slowmap_fuzz::{
     inspect::placement::{Code, CodeSource, place},
     memory::TEXT,
-    model::binary::{FileOffset, VirtualAddress},
+    model::binary::{Architecture, FileOffset, VirtualAddress},
 };
 
 /// What it takes grows with the square of the length, and more bytes are no more ways to go wrong.
 const LONGEST: usize = 2048;
 
-struct Everywhere<'a>(&'a [u8]);
+struct Everywhere<'a> {
+    architecture: Architecture,
+    bytes: &'a [u8],
+}
 
 impl CodeSource for Everywhere<'_> {
     fn function_at(&self, address: VirtualAddress) -> Option<Code<'_>> {
@@ -21,18 +24,30 @@ impl CodeSource for Everywhere<'_> {
             1 => "runtime.morestack_noctxt",
             _ => "main.f",
         };
-        let bytes = self.0;
         Some(Code {
+            architecture: self.architecture,
             name,
             address,
-            bytes,
+            bytes: self.bytes,
         })
     }
 }
 
 fuzz_target!(|bytes: &[u8]| {
     let bytes = bytes.get(..LONGEST).unwrap_or(bytes);
+    for architecture in [Architecture::Amd64, Architecture::Arm64] {
+        let everywhere = Everywhere {
+            architecture,
+            bytes,
+        };
+        check(&everywhere);
+    }
+});
+
+fn check(everywhere: &Everywhere<'_>) {
+    let bytes = everywhere.bytes;
     let code = Code {
+        architecture: everywhere.architecture,
         name: "main.f",
         address: VirtualAddress(TEXT),
         bytes,
@@ -43,8 +58,8 @@ fuzz_target!(|bytes: &[u8]| {
             .contains(&address.0)
             .then(|| FileOffset(address.0 - TEXT))
     };
-    let placement = place(&code, &Everywhere(bytes), &offset_of);
+    let placement = place(&code, everywhere, &offset_of);
     for site in placement.exits.iter().chain(&placement.entry) {
         assert!(range.contains(&site.address.0));
     }
-});
+}
