@@ -145,7 +145,9 @@ fn record_the_shop(out: &std::path::Path) -> Result<()> {
         // It goes on a little longer than slowmap looks.
         limit: RECORDED + Duration::from_secs(2),
     };
-    let mut record = slowmap::command(["record", "--trace-url", recorded::TRACE_URL, "--pid"])?;
+    let mut record = slowmap::command(["record", "--trace-url", recorded::TRACE_URL])?;
+    // So low that a fast machine has something to show, too.
+    record.args(["--threshold", "50us", "--pid"]);
     record.arg(shop.pid().to_string()).arg("--duration");
     record
         .arg(format!("{}s", RECORDED.as_secs()))
