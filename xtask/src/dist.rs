@@ -9,20 +9,13 @@ use anyhow::{Context, Result};
 use integration::cargo;
 
 use crate::{
-    ebpf::toolchain::{CARGO, RUSTC},
+    ebpf::toolchain,
     machine::{self, Package},
     run,
 };
 
-const COMPILER: [Package; 5] = [
-    Package {
-        name: "rustc-web",
-        file: RUSTC,
-    },
-    Package {
-        name: "cargo-web",
-        file: CARGO,
-    },
+/// Beside Debian's compiler.
+const FOR_ARM64: [Package; 3] = [
     Package {
         name: "rust-web-src",
         file: "/usr/lib/rustlib/src/rust/library/std/src/lib.rs",
@@ -86,7 +79,8 @@ pub fn build(target: Target, profile: &str) -> Result<PathBuf> {
     let mut build = if target == Target::own() {
         cargo::command()
     } else {
-        machine::install(&COMPILER, "building for another architecture")?;
+        let packages: Vec<Package> = toolchain::COMPILER.into_iter().chain(FOR_ARM64).collect();
+        machine::install(&packages, "building for another architecture")?;
         cross(target)
     };
     build.args(["rustc", "--locked", "--package", "slowmap"]);
@@ -105,13 +99,9 @@ pub fn build(target: Target, profile: &str) -> Result<PathBuf> {
     Ok(directory.join(profile).join("slowmap"))
 }
 
-/// Debian's Cargo, untouched by what the environment says of the other one.
+/// Debian's Cargo, with a C compiler and a linker for the target.
 fn cross(target: Target) -> Command {
-    let mut cargo = Command::new(CARGO);
-    cargo.env("RUSTC", RUSTC).env("RUSTC_BOOTSTRAP", "1");
-    for variable in ["RUSTC_WRAPPER", "RUSTUP_TOOLCHAIN", "RUSTFLAGS"] {
-        cargo.env_remove(variable);
-    }
+    let mut cargo = toolchain::cargo();
     let compiler = match target {
         Target::Aarch64 => "aarch64-linux-gnu-gcc",
         Target::X86_64 => "x86_64-linux-gnu-gcc",

@@ -54,7 +54,9 @@ fn once(samples: &mut Samples) -> Result<()> {
     record.args(["--mode", "service", "--rate", RATE, "--start-after", "2s"]);
     record.args(["--min-entries", "128", "--max-entries", "128"]);
     record.arg(format!("--duration={}s", LASTING.as_secs()));
-    record.arg("--output").arg(directory.path().join("truth.jsonl"));
+    record
+        .arg("--output")
+        .arg(directory.path().join("truth.jsonl"));
     succeed(Program::run(record, LASTING + 2 * PATIENCE)?)?;
     let summary: serde_json::Value =
         serde_json::from_slice(&std::fs::read(output.join("summary.json"))?)?;

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::toolchain::{CARGO, RUSTC, TARGET, Toolchain};
+use super::toolchain::{self, TARGET, Toolchain};
 use crate::run;
 
 /// Of the kernel that the programs are for, whose registers they read.
@@ -47,13 +47,12 @@ pub fn build(
     let programs = repository.join("ebpf/programs");
     // First, for the flags name the directories that the crates are in.
     run::succeed(cargo("fetch", &programs)).context("fetch the crates of the BPF programs")?;
+    // aya-ebpf uses inline assembly for BPF, which is not stable.
     let mut build = cargo("build", &programs);
     build
         .arg("--release")
         .arg("--target-dir")
         .arg(Path::new("target").join(architecture.name()))
-        // aya-ebpf uses inline assembly for BPF, which is not stable.
-        .env("RUSTC_BOOTSTRAP", "1")
         .env(
             "CARGO_ENCODED_RUSTFLAGS",
             flags(repository, toolchain, architecture)?,
@@ -66,21 +65,11 @@ pub fn build(
     std::fs::read(&finished).with_context(|| format!("read {}", finished.display()))
 }
 
-/// The packaged Cargo, untouched by what the environment says of the other one.
 fn cargo(command: &str, programs: &Path) -> Command {
-    let mut cargo = Command::new(CARGO);
+    let mut cargo = toolchain::cargo();
     cargo
         .args([command, "--quiet", "--locked", "--target", TARGET])
-        .current_dir(programs)
-        .env("RUSTC", RUSTC);
-    for variable in [
-        "RUSTC_WRAPPER",
-        "RUSTUP_TOOLCHAIN",
-        "CARGO_TARGET_DIR",
-        "RUSTFLAGS",
-    ] {
-        cargo.env_remove(variable);
-    }
+        .current_dir(programs);
     cargo
 }
 

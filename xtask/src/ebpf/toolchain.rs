@@ -11,15 +11,16 @@ use integration::{cache, cargo};
 
 use crate::{machine, machine::Package, run};
 
-pub const RUSTC: &str = "/usr/bin/rustc";
-pub const CARGO: &str = "/usr/bin/cargo";
+const RUSTC: &str = "/usr/bin/rustc";
+const CARGO: &str = "/usr/bin/cargo";
 pub const TARGET: &str = "bpfel-unknown-none";
 
 /// Must be that of the compiler, or the linker cannot read its bitcode.
 const LLVM: &str = "/usr/lib/llvm-22";
 const LINKER_VERSION: &str = "0.13.0";
 
-const PACKAGES: [Package; 4] = [
+/// Debian's compiler, and its Cargo.
+pub const COMPILER: [Package; 2] = [
     Package {
         name: "rustc-web",
         file: RUSTC,
@@ -28,6 +29,9 @@ const PACKAGES: [Package; 4] = [
         name: "cargo-web",
         file: CARGO,
     },
+];
+
+const FOR_BPF: [Package; 2] = [
     Package {
         name: "libstd-rust-web-dev-bpf",
         file: "/usr/lib/rustlib/bpfel-unknown-none/lib",
@@ -48,7 +52,8 @@ pub struct Toolchain {
 impl Toolchain {
     /// Installs what is missing, and says so before.
     pub fn ready() -> Result<Self> {
-        machine::install(&PACKAGES, "building the BPF programs")?;
+        let packages: Vec<Package> = COMPILER.into_iter().chain(FOR_BPF).collect();
+        machine::install(&packages, "building the BPF programs")?;
         let tools = cache::root()?.join("tools");
         let linker = tools.join("bin/bpf-linker");
         if version(&linker).as_deref() != Some(LINKER_VERSION) {
@@ -75,6 +80,22 @@ impl Toolchain {
         let (rustc, llvm) = (run::output(rustc)?, run::output(config)?);
         Ok(format!("{rustc}, bpf-linker {LINKER_VERSION}, LLVM {llvm}"))
     }
+}
+
+/// Debian's Cargo with its compiler, untouched by what the environment says of the other one. It lets through what is not
+/// stable.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new(CARGO);
+    cargo.env("RUSTC", RUSTC).env("RUSTC_BOOTSTRAP", "1");
+    for variable in [
+        "RUSTC_WRAPPER",
+        "RUSTUP_TOOLCHAIN",
+        "CARGO_TARGET_DIR",
+        "RUSTFLAGS",
+    ] {
+        cargo.env_remove(variable);
+    }
+    cargo
 }
 
 /// `None`: it does not run.
