@@ -28,6 +28,7 @@ pub mod ports;
 pub mod probed;
 pub mod program;
 pub mod prometheus;
+pub mod python;
 pub mod recording;
 pub mod requirement;
 pub mod sink;

@@ -17,6 +17,12 @@ pub fn has_program(name: &str) -> bool {
     std::env::split_paths(&path).any(|directory| directory.join(name).is_file())
 }
 
+/// Whether a program is there and ends well with those arguments.
+pub fn runs(name: &str, arguments: &[&str]) -> bool {
+    let output = Command::new(name).args(arguments).output();
+    output.is_ok_and(|output| output.status.success())
+}
+
 /// An error that says what to do where Go is missing.
 pub fn need_go() -> Result<()> {
     if has_program("go") {

@@ -77,7 +77,7 @@ const STEPS: [Step; 10] = [
         does: |_| targets(),
     },
     Step {
-        name: "browser and container engine",
+        name: "what the end-to-end tests run",
         does: |_| packages(),
     },
     Step {
@@ -163,7 +163,13 @@ fn packages() -> Result<()> {
         .into_iter()
         .filter(|(name, _)| !machine::has_program(name));
     let missing = missing.map(|(name, file)| Package { name, file });
-    let missing: Vec<Package> = missing.chain(EMULATOR).collect();
+    // Any Python will do that can install packages.
+    let pip = Package {
+        name: "python3-pip",
+        file: "/usr/bin/pip3",
+    };
+    let pip = (!machine::runs("python3", &["-m", "pip", "--version"])).then_some(pip);
+    let missing: Vec<Package> = missing.chain(EMULATOR).chain(pip).collect();
     machine::install(&missing, "the end-to-end tests")
 }
 

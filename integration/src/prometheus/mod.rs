@@ -3,4 +3,4 @@
 
 mod server;
 
-pub use server::{PROMETHEUS, Prometheus, Series};
+pub use server::{PROMETHEUS, PROMTOOL, Prometheus, Series};

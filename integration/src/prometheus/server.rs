@@ -25,6 +25,13 @@ pub const PROMETHEUS: GoProgram = GoProgram {
     staged: None,
 };
 
+/// What checks its files and asks it, of the same version.
+pub const PROMTOOL: GoProgram = GoProgram {
+    name: "promtool",
+    package: "cmd/promtool",
+    ..PROMETHEUS
+};
+
 /// How long the first scrape of a service may take to come.
 const SCRAPED: Duration = Duration::from_secs(60);
 
@@ -88,19 +95,33 @@ impl Prometheus {
         interval: Duration,
         services: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self> {
+        let jobs = services.into_iter().map(|(name, address)| {
+            format!("{{job_name: {name}, static_configs: [{{targets: ['{address}']}}]}}")
+        });
+        Self::with_jobs(directory, interval, &jobs.collect::<Vec<_>>())
+    }
+
+    /// Starts it to read a file of OpenMetrics that a server on that port here has at `path` without naming its format, and
+    /// waits until it has.
+    pub fn reading(directory: &Path, port: u16, path: &str) -> Result<Self> {
+        let job = format!(
+            "{{job_name: file, metrics_path: {path}, fallback_scrape_protocol: OpenMetricsText1.0.0, \
+             static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}"
+        );
+        Self::with_jobs(directory, Duration::from_secs(1), &[job])
+    }
+
+    fn with_jobs(directory: &Path, interval: Duration, jobs: &[String]) -> Result<Self> {
         let millis = interval.as_millis();
-        let (mut jobs, mut count) = (String::new(), 0);
-        for (name, address) in services {
-            jobs += &format!(
-                "  - job_name: {name}\n    static_configs: [{{targets: ['{address}']}}]\n"
-            );
-            count += 1;
-        }
         let path = directory.join("prometheus.yaml");
         let global = format!("{{scrape_interval: {millis}ms, scrape_timeout: {millis}ms}}");
-        std::fs::write(&path, format!("global: {global}\nscrape_configs:\n{jobs}"))?;
+        let list = jobs.join(", ");
+        std::fs::write(
+            &path,
+            format!("global: {global}\nscrape_configs: [{list}]\n"),
+        )?;
         let prometheus = Self::start(&path)?;
-        prometheus.wait(&format!("count(up == 1) == {count}"), SCRAPED)?;
+        prometheus.wait(&format!("count(up == 1) == {}", jobs.len()), SCRAPED)?;
         Ok(prometheus)
     }
 
