@@ -20,6 +20,7 @@ pub mod failure;
 pub mod golang;
 pub mod governor;
 pub mod inspect;
+pub mod kubernetes;
 pub mod live;
 pub mod model;
 pub mod pipeline;

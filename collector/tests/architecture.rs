@@ -7,7 +7,7 @@ use source::{Reference, SourceFile};
 
 /// The stages, and the machine check, which is none but is bound by the same rule. All else at the root of the
 /// crate (`pipeline`, `examine`, `config`, the command line) joins them.
-const STAGES: [&str; 19] = [
+const STAGES: [&str; 20] = [
     "advise",
     "alert",
     "assemble",
@@ -21,6 +21,7 @@ const STAGES: [&str; 19] = [
     "export",
     "governor",
     "inspect",
+    "kubernetes",
     "live",
     "plan",
     "query",
@@ -75,7 +76,7 @@ const LIBRARIES: [Fence; 12] = [
     },
     Fence {
         fenced: &["reqwest"],
-        within: &["export", "query"],
+        within: &["export", "kubernetes", "query"],
     },
     Fence {
         fenced: &["parquet", "inferno", "statrs"],

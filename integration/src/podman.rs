@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use crate::{
     image::{Image, ImageFile},
     program::Program,
+    truth::TruthTarget,
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -97,6 +98,22 @@ impl Podman {
         ]);
         command.args(options);
         command
+    }
+
+    /// Starts one of the targets that time their own writes in a container of that name, with its log in `directory`.
+    pub fn target(
+        &self,
+        options: &[&str],
+        name: &str,
+        image: &str,
+        arguments: &[&str],
+        directory: &Path,
+    ) -> Result<TruthTarget> {
+        let log = directory.to_str().context("a path that is no text")?;
+        let volume = format!("{log}:{log}");
+        let mut command = self.run(&["--name", name, "--volume", &volume]);
+        command.args(options).arg(image).args(arguments);
+        TruthTarget::start(command, directory)
     }
 
     /// The id of a container that runs.

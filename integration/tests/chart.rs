@@ -88,7 +88,13 @@ fn an_api_server_takes_every_manifest_and_none_with_a_field_that_it_does_not_kno
     }
     println!("{kinds:?} taken, {broken} broken ones refused");
     let pods = ["DaemonSet", "Deployment", "Pod"];
-    let others = ["ConfigMap", "NetworkPolicy", "ServiceAccount"];
+    let others = [
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "ConfigMap",
+        "NetworkPolicy",
+        "ServiceAccount",
+    ];
     let expected = pods.into_iter().chain(others).map(str::to_owned);
     assert_eq!(kinds, expected.collect());
     Ok(())
@@ -154,7 +160,11 @@ fn its_containers_may_do_what_the_documents_say_and_no_more() -> Result<()> {
         match manifest.kind() {
             "DaemonSet" => {
                 assert_eq!(pod["hostPID"], true, "{text}");
-                assert_eq!(pod["automountServiceAccountToken"], false, "{text}");
+                // A token is for him who asks for the names of Pods.
+                let environment = slowmap["env"].as_array().into_iter().flatten();
+                let mut names = environment.map(|variable| &variable["name"]);
+                let asks = names.any(|name| name == "SLOWMAP_KUBERNETES_NODE");
+                assert_eq!(pod["automountServiceAccountToken"], asks, "{text}");
             }
             _ => {
                 assert!(pod["hostPID"].is_null(), "{text}");
@@ -204,9 +214,12 @@ fn slowmap_takes_the_configuration_that_the_chart_writes() -> Result<()> {
         match variable["value"].as_str() {
             Some(value) => command.env(name, value.replace("$(POD_NAME)", "trial-1")),
             None if secret => command.env(name, "x-tenant=shop"),
+            None if name == "SLOWMAP_KUBERNETES_NODE" => command.env(name, "n1"),
             None => &mut command,
         };
     }
+    // The cluster sets it.
+    command.env("KUBERNETES_SERVICE_HOST", "10.0.0.1");
     let printed = succeed(command.env("SLOWMAP_CONFIG", path))?;
     let config: Value = serde_saphyr::from_str(&String::from_utf8(printed)?)?;
     assert_eq!(config["detection"]["threshold"], "1ms", "{config}");
@@ -222,6 +235,11 @@ fn slowmap_takes_the_configuration_that_the_chart_writes() -> Result<()> {
     let attributes = &config["resource"]["attributes"];
     assert_eq!(attributes["k8s.pod.name"], "trial-1", "{config}");
     assert_eq!(attributes["k8s.cluster.name"], "production", "{config}");
+    assert_eq!(config["kubernetes"]["node"], "n1", "{config}");
+    assert_eq!(
+        config["kubernetes"]["server"], "https://10.0.0.1",
+        "{config}"
+    );
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! slowmap as people run it: in a container of its own, beside the service's, with the privileges that the documents
 //! name and no others.
 
-use std::{collections::BTreeSet, path::Path, process::Command, thread, time::Duration};
+use std::{collections::BTreeSet, path::Path, thread, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use integration::{
@@ -38,14 +38,7 @@ fn beside_a_service_in_a_container_its_slow_writes_are_found_and_sent_with_three
     let _pause = pause(&podman, "correlate", directory.path())?;
     let arguments = ["--requests", "500", "--threshold", "20us"];
     let pids = ["--pid", "container:pause"];
-    let mut service = service_with(
-        &podman,
-        &pids,
-        "shop",
-        "correlate",
-        &arguments,
-        directory.path(),
-    )?;
+    let mut service = podman.target(&pids, "shop", "correlate", &arguments, directory.path())?;
     let container = podman.id("shop")?;
 
     let sink = Sink::start()?;
@@ -223,7 +216,7 @@ fn live(podman: &Podman, life: usize, directory: &Path) -> Result<Truth> {
         "odd"
     };
     let options = ["--pid", "container:pause"];
-    let mut service = service_with(podman, &options, image, image, &SERVICE, &own)?;
+    let mut service = podman.target(&options, image, image, &SERVICE, &own)?;
     thread::sleep(Duration::from_secs(1));
     service.begin()?;
     service.finish(PATIENCE)
@@ -276,7 +269,7 @@ fn service(
     arguments: &[&str],
     directory: &Path,
 ) -> Result<TruthTarget> {
-    service_with(podman, &[], name, image, arguments, directory)
+    podman.target(&[], name, image, arguments, directory)
 }
 
 /// A first container, as a pod has one: with it all others of its numbering end.
@@ -284,20 +277,6 @@ fn pause(podman: &Podman, image: &str, directory: &Path) -> Result<TruthTarget> 
     let own = directory.join("pause");
     std::fs::create_dir(&own)?;
     service(podman, "pause", image, &[], &own)
-}
-
-fn service_with(
-    podman: &Podman,
-    options: &[&str],
-    name: &str,
-    image: &str,
-    arguments: &[&str],
-    directory: &Path,
-) -> Result<TruthTarget> {
-    let volume = format!("{0}:{0}", text(directory)?);
-    let mut command: Command = podman.run(&["--name", name, "--volume", &volume]);
-    command.args(options).arg(image).args(arguments);
-    TruthTarget::start(command, directory)
 }
 
 /// The options of docs/install.md.

@@ -1,16 +1,16 @@
 //! The flags. Their texts are what `--help` shows.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, num::NonZero, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
     alert::Expression,
     config::value::{
-        Budget, Glob, LogFormat, Mode, RecordingDuration, Sampling, SeriesInterval, Threshold,
-        Tolerance, WithoutContext,
+        Budget, ContainerId, Glob, LogFormat, Mode, RecordingDuration, Sampling, SeriesInterval,
+        Threshold, Tolerance, WithoutContext,
     },
-    config::{otlp::Endpoint, prometheus::ScrapeAddress, record::RecordTargets},
+    config::{Targets, otlp::Endpoint, prometheus::ScrapeAddress},
     explain::Unit,
     export::{otlp::Protocol, webhook::WebhookUrl},
     model::binary::GoMinor,
@@ -73,15 +73,8 @@ pub struct RunArguments {
     pub print_config: bool,
     #[command(flatten)]
     pub detection: DetectionArguments,
-    /// Attach to these processes only
-    #[arg(long, value_name = "PID", num_args = 1.., conflicts_with = "all")]
-    pub pid: Vec<u32>,
-    /// Attach to processes whose executable's path matches
-    #[arg(long, value_name = "GLOB", num_args = 1.., conflicts_with = "all")]
-    pub exe: Vec<Glob>,
-    /// Attach to all Go processes [the default]
-    #[arg(long)]
-    pub all: bool,
+    #[command(flatten)]
+    pub targets: TargetArguments,
     /// Where to export to, e.g. http://collector:4317 [default: http://localhost:4317]
     #[arg(long, value_name = "URL")]
     pub otlp_endpoint: Option<Endpoint>,
@@ -102,24 +95,24 @@ pub struct RunArguments {
 /// Needs no backend. Ends at the duration, at Ctrl-C, or when the targets are gone, with complete files.
 #[derive(Debug, Args)]
 #[command(
-    group(clap::ArgGroup::new("targets").required(true).multiple(false)),
+    group(clap::ArgGroup::new("recorded").required(true).multiple(true).args([
+        "pid", "exe", "cmdline", "service", "container", "port", "all", "cmd",
+    ])),
     after_help = "\
 Examples:
   slowmap record --output out -- ./service --port 8080
   slowmap record --pid 4711 --duration 2m --output out
   slowmap record --exe '/srv/*/shop' --threshold 1ms --output out")]
 pub struct RecordArguments {
-    /// Record these processes
-    #[arg(long, value_name = "PID", num_args = 1.., group = "targets")]
-    pub pid: Vec<u32>,
-    /// Record processes whose executable's path matches
-    #[arg(long, value_name = "GLOB", num_args = 1.., group = "targets")]
-    pub exe: Vec<Glob>,
-    /// Record all Go processes
-    #[arg(long, group = "targets")]
-    pub all: bool,
+    #[command(flatten)]
+    pub targets: TargetArguments,
     /// Start this program and record it
-    #[arg(last = true, value_name = "CMD", num_args = 1.., group = "targets")]
+    #[arg(
+        last = true,
+        value_name = "CMD",
+        num_args = 1..,
+        conflicts_with = "chosen"
+    )]
     pub cmd: Vec<OsString>,
     /// How long to record, e.g. 30s, 2m [default: 30s]
     #[arg(long, visible_alias = "timeout", value_name = "DURATION")]
@@ -138,9 +131,7 @@ pub struct RecordArguments {
 /// The same live, in the terminal: services, causes and the lines that write slowly, with their stacks.
 /// Ends at `q`, Ctrl-C or SIGTERM, and leaves the terminal as it was.
 #[derive(Debug, Args)]
-#[command(
-    group(clap::ArgGroup::new("targets").multiple(false)),
-    after_help = "\
+#[command(after_help = "\
 Keys:
   q quit    p pause    s sort    / filter    up, down choose a line    Enter its stack    Esc back    c clear
 
@@ -149,20 +140,56 @@ Examples:
   slowmap top --exe 'shop*' --threshold 1ms
   slowmap top --pid 4711 --output out")]
 pub struct TopArguments {
-    /// Look at these processes
-    #[arg(long, value_name = "PID", num_args = 1.., group = "targets")]
-    pub pid: Vec<u32>,
-    /// Look at processes whose executable's path matches
-    #[arg(long, value_name = "GLOB", num_args = 1.., group = "targets")]
-    pub exe: Vec<Glob>,
-    /// Look at all Go processes [the default]
-    #[arg(long, group = "targets")]
-    pub all: bool,
+    #[command(flatten)]
+    pub targets: TargetArguments,
     #[command(flatten)]
     pub detection: DetectionArguments,
     /// Record to this directory besides, as `slowmap record` does
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+}
+
+/// Which processes: those that any of these names.
+#[derive(Debug, Args)]
+#[group(id = "chosen", multiple = true)]
+pub struct TargetArguments {
+    /// These processes
+    #[arg(long, value_name = "PID", num_args = 1.., conflicts_with = "all")]
+    pub pid: Vec<u32>,
+    /// Processes whose executable's path or name matches, e.g. '/srv/*/shop', 'shop*'
+    #[arg(long, value_name = "GLOB", num_args = 1.., conflicts_with = "all")]
+    pub exe: Vec<Glob>,
+    /// Processes whose command line matches, its words separated by spaces, e.g. '* --region eu*'
+    #[arg(long, value_name = "GLOB", num_args = 1.., conflicts_with = "all")]
+    pub cmdline: Vec<Glob>,
+    /// Processes of services whose name (OTEL_SERVICE_NAME) matches
+    #[arg(long, value_name = "GLOB", num_args = 1.., conflicts_with = "all")]
+    pub service: Vec<Glob>,
+    /// Processes in the container whose id begins so, in 12 digits at least
+    #[arg(long, value_name = "ID", num_args = 1.., conflicts_with = "all")]
+    pub container: Vec<ContainerId>,
+    /// Processes that listen on this TCP port
+    #[arg(long, value_name = "PORT", num_args = 1.., conflicts_with = "all")]
+    pub port: Vec<NonZero<u16>>,
+    /// All Go processes
+    #[arg(long)]
+    pub all: bool,
+}
+
+impl TargetArguments {
+    /// `None`: nothing was said.
+    pub fn choice(self) -> Option<Targets> {
+        let all = self.all;
+        let targets = Targets {
+            executables: self.exe,
+            command_lines: self.cmdline,
+            services: self.service,
+            containers: self.container,
+            ports: self.port,
+            pids: self.pid,
+        };
+        (all || !targets.is_all()).then_some(targets)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -332,15 +359,4 @@ pub struct FormatArguments {
 pub enum Format {
     Text,
     Json,
-}
-
-impl RecordArguments {
-    /// The one choice that clap let through.
-    pub fn targets(&self) -> RecordTargets {
-        if !self.cmd.is_empty() {
-            RecordTargets::Command(self.cmd.clone())
-        } else {
-            RecordTargets::running(&self.pid, &self.exe)
-        }
-    }
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     config::{
-        Environment, Layer, Log, PageOptions, RecordOptions,
+        Environment, Layer, Log, PageOptions, RecordOptions, RecordTargets,
         alerts::AlertsLayer,
         layer::{DetectionLayer, LogLayer, Over},
         value::LogFormat,
@@ -20,7 +20,10 @@ pub async fn record(
     log_format: Option<LogFormat>,
     environment: &Environment,
 ) -> Result<(), Failure> {
-    let targets = arguments.targets();
+    let targets = match arguments.cmd.is_empty() {
+        true => RecordTargets::Running(arguments.targets.choice().unwrap_or_default()),
+        false => RecordTargets::Command(arguments.cmd),
+    };
     let flags = Layer {
         detection: DetectionLayer::from(arguments.detection),
         alerts: AlertsLayer::from(arguments.alerts),

@@ -32,16 +32,11 @@ pub async fn run(
 }
 
 fn flags(arguments: RunArguments, log_format: Option<LogFormat>) -> Layer {
-    let given = |list: &[_]| !list.is_empty();
     // A choice on the command line replaces the whole choice of the file and the environment.
-    let chosen = given(&arguments.exe) || !arguments.pid.is_empty() || arguments.all;
+    let targets = arguments.targets.choice();
     Layer {
         detection: DetectionLayer::from(arguments.detection),
-        targets: TargetsLayer {
-            executables: chosen.then_some(arguments.exe),
-            pids: chosen.then_some(arguments.pid),
-            all: chosen.then_some(arguments.all),
-        },
+        targets: targets.map(TargetsLayer::from).unwrap_or_default(),
         spans: SpansLayer {
             without_context: arguments.without_context,
         },

@@ -14,7 +14,7 @@ pub async fn top(
     log_format: Option<LogFormat>,
     environment: &Environment,
 ) -> Result<(), Failure> {
-    let targets = RecordTargets::running(&arguments.pid, &arguments.exe);
+    let targets = RecordTargets::Running(arguments.targets.choice().unwrap_or_default());
     let detection = DetectionLayer::from(arguments.detection);
     let options = TopOptions::load(targets, detection, arguments.output, environment)?;
     // On the terminal it would stand in the middle of the view.

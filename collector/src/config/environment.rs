@@ -1,14 +1,15 @@
 //! What the environment says: `SLOWMAP_*`, and the standard `OTEL_*`
 //! (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/).
 
-use std::{collections::BTreeMap, path::PathBuf, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, num::NonZero, path::PathBuf, str::FromStr, time::Duration};
 
 use super::{
     ConfigError,
     alerts::{self, AlertsLayer},
+    kubernetes::{ApiServer, KubernetesLayer},
     layer::{
         DetectionLayer, ExportLayer, Layer, LogLayer, MetricsLayer, PrometheusLayer, QueueLayer,
-        ResourceLayer, ShutdownLayer, SignalsLayer, SpansLayer, TargetsLayer,
+        ResourceLayer, ServicesLayer, ShutdownLayer, SignalsLayer, SpansLayer, TargetsLayer,
     },
     otlp::{Endpoint, OtlpLayer, pairs},
     prometheus::{MetricsExporters, ScrapeAddress},
@@ -17,14 +18,19 @@ use super::{
 use crate::export::otlp::Headers;
 
 /// slowmap's own variables.
-const OWN: [&str; 35] = [
+const OWN: [&str; 43] = [
     "SLOWMAP_ALERTS",
     "SLOWMAP_ALERT_WEBHOOK",
     "SLOWMAP_ASSUME_GO",
     "SLOWMAP_BATCH_SIZE",
     "SLOWMAP_BUDGET",
+    "SLOWMAP_COMMAND_LINES",
     "SLOWMAP_CONFIG",
+    "SLOWMAP_CONTAINERS",
     "SLOWMAP_EXECUTABLES",
+    "SLOWMAP_KUBERNETES_ACCOUNT",
+    "SLOWMAP_KUBERNETES_NODE",
+    "SLOWMAP_KUBERNETES_SERVER",
     "SLOWMAP_LOG",
     "SLOWMAP_LOG_FORMAT",
     "SLOWMAP_LOGS_EXPORTER",
@@ -41,6 +47,7 @@ const OWN: [&str; 35] = [
     "SLOWMAP_OTLP_PROTOCOL",
     "SLOWMAP_OTLP_TIMEOUT",
     "SLOWMAP_PIDS",
+    "SLOWMAP_PORTS",
     "SLOWMAP_PROFILES_EXPORTER",
     "SLOWMAP_PROMETHEUS_LISTEN",
     "SLOWMAP_QUEUE_CAPACITY",
@@ -49,6 +56,8 @@ const OWN: [&str; 35] = [
     "SLOWMAP_RESOURCE_ATTRIBUTES",
     "SLOWMAP_SAMPLING",
     "SLOWMAP_SCHEDULE_DELAY",
+    "SLOWMAP_SERVICES",
+    "SLOWMAP_SERVICE_ATTRIBUTES",
     "SLOWMAP_SHUTDOWN_GRACE",
     "SLOWMAP_THRESHOLD",
     "SLOWMAP_TRACES_EXPORTER",
@@ -158,13 +167,14 @@ impl Environment {
                 budget: self.get("SLOWMAP_BUDGET")?,
                 assume_go: self.get("SLOWMAP_ASSUME_GO")?,
             },
-            targets: TargetsLayer {
-                executables: self.get_with("SLOWMAP_EXECUTABLES", list)?,
-                pids: self.get_with("SLOWMAP_PIDS", pids)?,
-                all: None,
-            },
+            targets: self.targets()?,
             spans: SpansLayer {
                 without_context: self.get("SLOWMAP_WITHOUT_CONTEXT")?,
+            },
+            kubernetes: KubernetesLayer {
+                node: self.text("SLOWMAP_KUBERNETES_NODE").map(str::to_owned),
+                server: self.get("SLOWMAP_KUBERNETES_SERVER")?,
+                account: self.path("SLOWMAP_KUBERNETES_ACCOUNT"),
             },
             metrics: MetricsLayer {
                 interval: self.get("SLOWMAP_METRIC_INTERVAL")?,
@@ -193,6 +203,9 @@ impl Environment {
             shutdown: ShutdownLayer {
                 grace: self.get("SLOWMAP_SHUTDOWN_GRACE")?,
             },
+            services: ServicesLayer {
+                attributes: self.get_with("SLOWMAP_SERVICE_ATTRIBUTES", pairs)?,
+            },
             resource: ResourceLayer {
                 attributes: self.get_with("SLOWMAP_RESOURCE_ATTRIBUTES", pairs)?,
             },
@@ -201,6 +214,18 @@ impl Environment {
                 webhook: self.secret("SLOWMAP_ALERT_WEBHOOK", alerts::webhook_url)?,
             },
             log: self.log()?,
+        })
+    }
+
+    fn targets(&self) -> Result<TargetsLayer, ConfigError> {
+        Ok(TargetsLayer {
+            executables: self.get_with("SLOWMAP_EXECUTABLES", list)?,
+            command_lines: self.get_with("SLOWMAP_COMMAND_LINES", list)?,
+            services: self.get_with("SLOWMAP_SERVICES", list)?,
+            containers: self.get_with("SLOWMAP_CONTAINERS", list)?,
+            ports: self.get_with("SLOWMAP_PORTS", ports)?,
+            pids: self.get_with("SLOWMAP_PIDS", pids)?,
+            all: None,
         })
     }
 
@@ -242,6 +267,23 @@ impl Environment {
                 allowed: OWN.join(", "),
             }),
         }
+    }
+
+    /// What a cluster says to each of its Pods.
+    ///
+    /// # Errors
+    /// A value that is not allowed.
+    pub fn cluster(&self) -> Result<Layer, ConfigError> {
+        let port = self.text("KUBERNETES_SERVICE_PORT").unwrap_or("443");
+        let server = |host: &str| ApiServer::in_cluster(host, port);
+        let kubernetes = KubernetesLayer {
+            server: self.get_with("KUBERNETES_SERVICE_HOST", server)?,
+            ..KubernetesLayer::default()
+        };
+        Ok(Layer {
+            kubernetes,
+            ..Layer::default()
+        })
     }
 
     /// What the standard `OTEL_*` says.
@@ -372,11 +414,15 @@ fn list<T: FromStr<Err = Refused>>(text: &str) -> Result<Vec<T>, Refused> {
 }
 
 fn pids(text: &str) -> Result<Vec<u32>, Refused> {
+    numbers(text, "process ids, separated by commas")
+}
+
+fn ports(text: &str) -> Result<Vec<NonZero<u16>>, Refused> {
+    numbers(text, "TCP ports, 1 to 65535, separated by commas")
+}
+
+fn numbers<T: FromStr>(text: &str, allowed: &'static str) -> Result<Vec<T>, Refused> {
     text.split(',')
-        .map(|part| {
-            part.trim()
-                .parse()
-                .map_err(|_| Refused("process ids, separated by commas".into()))
-        })
+        .map(|part| part.trim().parse().map_err(|_| Refused(allowed.into())))
         .collect()
 }

@@ -1,14 +1,15 @@
 //! What one source (flags, environment, file) says: the form of the configuration file, every key optional.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, num::NonZero, path::PathBuf};
 
 use super::{
     alerts::AlertsLayer,
+    kubernetes::KubernetesLayer,
     otlp::{Exporter, OtlpLayer},
     prometheus::ScrapeAddress,
     value::{
-        BatchSize, Budget, ByteSize, Glob, Grace, LogFilter, LogFormat, MetricInterval, Mode,
-        QueueCapacity, Sampling, ScheduleDelay, Threshold, WithoutContext,
+        BatchSize, Budget, ByteSize, ContainerId, Glob, Grace, LogFilter, LogFormat,
+        MetricInterval, Mode, QueueCapacity, Sampling, ScheduleDelay, Threshold, WithoutContext,
     },
 };
 
@@ -87,8 +88,10 @@ layer! {
         pub prometheus: PrometheusLayer,
         pub export: ExportLayer,
         pub shutdown: ShutdownLayer,
+        pub services: ServicesLayer,
         pub resource: ResourceLayer,
         pub alerts: AlertsLayer,
+        pub kubernetes: KubernetesLayer,
         pub log: LogLayer,
     }
 }
@@ -106,6 +109,10 @@ layer! {
 layer! {
     pub struct TargetsLayer {
         pub executables: Option<Vec<Glob>>,
+        pub command_lines: Option<Vec<Glob>>,
+        pub services: Option<Vec<Glob>>,
+        pub containers: Option<Vec<ContainerId>>,
+        pub ports: Option<Vec<NonZero<u16>>>,
         pub pids: Option<Vec<u32>>,
         pub all: Option<bool>,
     }
@@ -165,6 +172,12 @@ layer! {
 layer! {
     pub struct ShutdownLayer {
         pub grace: Option<Grace>,
+    }
+}
+
+layer! {
+    pub struct ServicesLayer {
+        pub attributes: Option<BTreeMap<String, String>>,
     }
 }
 

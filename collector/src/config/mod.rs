@@ -7,6 +7,7 @@ pub mod environment;
 pub mod error;
 pub mod file;
 mod go_release;
+mod kubernetes;
 pub mod layer;
 pub mod otlp;
 mod print;
@@ -17,6 +18,7 @@ pub mod value;
 
 use std::{
     collections::BTreeMap,
+    num::NonZero,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -27,8 +29,8 @@ use self::{
     otlp::{Exporter, Otlp},
     prometheus::ScrapeAddress,
     value::{
-        BatchSize, Budget, ByteSize, Glob, Grace, LogFilter, LogFormat, MetricInterval, Mode,
-        QueueCapacity, Sampling, ScheduleDelay, Threshold, WithoutContext,
+        BatchSize, Budget, ByteSize, ContainerId, Glob, Grace, LogFilter, LogFormat,
+        MetricInterval, Mode, QueueCapacity, Sampling, ScheduleDelay, Threshold, WithoutContext,
     },
 };
 pub use self::{
@@ -68,9 +70,13 @@ pub struct Config {
     pub queue: Queue,
     /// How long is taken to send what is left, at the end.
     pub grace: Grace,
+    /// Of every service that does not have them itself.
+    pub service_attributes: BTreeMap<String, String>,
     /// Of slowmap itself, `service.name` included; never of the services it looks at.
     pub resource: BTreeMap<String, String>,
     pub alerts: AlertOptions,
+    /// `None`: Kubernetes is not asked for the names of Pods.
+    pub kubernetes: Option<crate::kubernetes::Settings>,
     pub log: Log,
 }
 
@@ -86,16 +92,23 @@ pub struct Detection {
     pub assume_go: Option<GoMinor>,
 }
 
-/// Which Go processes are looked at: those that either list names, all where both are empty.
+/// Which Go processes are looked at: those that any list names, all where all are empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Targets {
     pub executables: Vec<Glob>,
+    /// Of the arguments, separated by spaces.
+    pub command_lines: Vec<Glob>,
+    /// Of the names that the processes' own SDKs take from their environment.
+    pub services: Vec<Glob>,
+    pub containers: Vec<ContainerId>,
+    /// TCP ports that they listen on.
+    pub ports: Vec<NonZero<u16>>,
     pub pids: Vec<u32>,
 }
 
 impl Targets {
     pub fn is_all(&self) -> bool {
-        self.executables.is_empty() && self.pids.is_empty()
+        *self == Self::default()
     }
 }
 
@@ -136,7 +149,8 @@ impl Config {
         let own = environment.slowmap()?;
         let standard = environment.otel()?;
         let file = file.map(file::read).transpose()?.unwrap_or_default();
-        Self::from_layers([flags, own, standard, file])
+        let cluster = environment.cluster()?;
+        Self::from_layers([flags, own, standard, file, cluster])
     }
 
     /// Earlier layers win.
@@ -178,8 +192,10 @@ impl Config {
                 .shutdown
                 .grace
                 .unwrap_or(const { Grace::from_micros(5_000_000) }),
+            service_attributes: layer.services.attributes.unwrap_or_default(),
             resource: resource(layer.resource.attributes),
             alerts: layer.alerts.try_into()?,
+            kubernetes: kubernetes::settings(layer.kubernetes)?,
             log: Log::new(layer.log, tracing::Level::INFO),
         })
     }
@@ -287,20 +303,38 @@ impl TryFrom<DetectionLayer> for Detection {
     }
 }
 
+impl From<Targets> for TargetsLayer {
+    fn from(targets: Targets) -> Self {
+        Self {
+            all: Some(targets.is_all()),
+            executables: Some(targets.executables),
+            command_lines: Some(targets.command_lines),
+            services: Some(targets.services),
+            containers: Some(targets.containers),
+            ports: Some(targets.ports),
+            pids: Some(targets.pids),
+        }
+    }
+}
+
 impl TryFrom<TargetsLayer> for Targets {
     type Error = ConfigError;
 
     fn try_from(layer: TargetsLayer) -> Result<Self, ConfigError> {
         let targets = Self {
             executables: layer.executables.unwrap_or_default(),
+            command_lines: layer.command_lines.unwrap_or_default(),
+            services: layer.services.unwrap_or_default(),
+            containers: layer.containers.unwrap_or_default(),
+            ports: layer.ports.unwrap_or_default(),
             pids: layer.pids.unwrap_or_default(),
         };
         match (layer.all, targets.is_all()) {
             (Some(true), false) => Err(ConfigError::Contradiction(
-                "targets: `all` and a choice of executables or pids exclude each other; leave one of them out".into(),
+                "targets: `all` and a choice of executables, command_lines, services, containers, ports or pids exclude each other; leave one of them out".into(),
             )),
             (Some(false), true) => Err(ConfigError::Contradiction(
-                "targets: `all` is false and nothing is chosen; allowed: all, executables, pids".into(),
+                "targets: `all` is false and nothing is chosen; allowed: all, executables, command_lines, services, containers, ports, pids".into(),
             )),
             _ => Ok(targets),
         }

@@ -3,9 +3,10 @@
 use super::{
     Config,
     alerts::AlertsLayer,
+    kubernetes::KubernetesLayer,
     layer::{
         DetectionLayer, ExportLayer, Layer, LogLayer, MetricsLayer, PrometheusLayer, QueueLayer,
-        ResourceLayer, ShutdownLayer, SignalsLayer, SpansLayer, TargetsLayer,
+        ResourceLayer, ServicesLayer, ShutdownLayer, SignalsLayer, SpansLayer, TargetsLayer,
     },
     otlp::{Endpoint, Otlp, OtlpLayer},
     value::Mode,
@@ -29,11 +30,7 @@ impl From<&Config> for Layer {
                 budget: Some(config.detection.budget),
                 assume_go: config.detection.assume_go,
             },
-            targets: TargetsLayer {
-                executables: Some(config.targets.executables.clone()),
-                pids: Some(config.targets.pids.clone()),
-                all: Some(config.targets.is_all()),
-            },
+            targets: TargetsLayer::from(config.targets.clone()),
             spans: SpansLayer {
                 without_context: Some(config.without_context),
             },
@@ -44,32 +41,21 @@ impl From<&Config> for Layer {
             prometheus: PrometheusLayer {
                 listen: Some(config.prometheus.clone()),
             },
-            export: ExportLayer {
-                signals: SignalsLayer {
-                    traces: Some(config.traces.exporter),
-                    logs: Some(config.logs.exporter),
-                    metrics: Some(config.metrics.otlp.exporter),
-                    profiles: Some(config.profiles.exporter),
-                },
-                otlp: OtlpLayer::default(),
-                traces: OtlpLayer::from(&config.traces),
-                logs: OtlpLayer::from(&config.logs),
-                metrics: OtlpLayer::from(&config.metrics.otlp),
-                profiles: OtlpLayer::from(&config.profiles),
-                queue: QueueLayer {
-                    capacity: Some(config.queue.capacity),
-                    batch_size: Some(config.queue.batch_size),
-                    schedule_delay: Some(config.queue.schedule_delay),
-                    directory: config.queue.directory.clone(),
-                    directory_limit: Some(config.queue.directory_limit),
-                },
-            },
+            export: export(config),
             shutdown: ShutdownLayer {
                 grace: Some(config.grace),
+            },
+            services: ServicesLayer {
+                attributes: Some(config.service_attributes.clone()),
             },
             resource: ResourceLayer {
                 attributes: Some(config.resource.clone()),
             },
+            kubernetes: config
+                .kubernetes
+                .as_ref()
+                .map(KubernetesLayer::from)
+                .unwrap_or_default(),
             alerts: AlertsLayer {
                 when: Some(config.alerts.when.clone()),
                 webhook: config.alerts.webhook.clone(),
@@ -79,6 +65,29 @@ impl From<&Config> for Layer {
                 level: Some(config.log.level.clone()),
             },
         }
+    }
+}
+
+fn export(config: &Config) -> ExportLayer {
+    ExportLayer {
+        signals: SignalsLayer {
+            traces: Some(config.traces.exporter),
+            logs: Some(config.logs.exporter),
+            metrics: Some(config.metrics.otlp.exporter),
+            profiles: Some(config.profiles.exporter),
+        },
+        otlp: OtlpLayer::default(),
+        traces: OtlpLayer::from(&config.traces),
+        logs: OtlpLayer::from(&config.logs),
+        metrics: OtlpLayer::from(&config.metrics.otlp),
+        profiles: OtlpLayer::from(&config.profiles),
+        queue: QueueLayer {
+            capacity: Some(config.queue.capacity),
+            batch_size: Some(config.queue.batch_size),
+            schedule_delay: Some(config.queue.schedule_delay),
+            directory: config.queue.directory.clone(),
+            directory_limit: Some(config.queue.directory_limit),
+        },
     }
 }
 

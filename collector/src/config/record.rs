@@ -5,33 +5,18 @@ use std::{ffi::OsString, path::PathBuf};
 use crate::{explain::Unit, query::ServerUrl, report::TraceUrl};
 
 use super::{
-    ConfigError, Detection, Environment, Layer,
+    ConfigError, Detection, Environment, Layer, Targets,
     alerts::AlertOptions,
     layer::DetectionLayer,
-    value::{Glob, RecordingDuration, SeriesInterval, Threshold, Tolerance},
+    value::{RecordingDuration, SeriesInterval, Threshold, Tolerance},
 };
 
 /// Which processes are recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecordTargets {
-    Pids(Vec<u32>),
-    Executables(Vec<Glob>),
-    All,
+    Running(Targets),
     /// A program to start and record, with its arguments.
     Command(Vec<OsString>),
-}
-
-impl RecordTargets {
-    /// Of those that run: named ones, or all.
-    pub fn running(pids: &[u32], executables: &[Glob]) -> Self {
-        if !pids.is_empty() {
-            Self::Pids(pids.to_vec())
-        } else if !executables.is_empty() {
-            Self::Executables(executables.to_vec())
-        } else {
-            Self::All
-        }
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -95,6 +95,7 @@ scalars!(
     [] Compression,
     [] Temporality,
     [] crate::alert::Expression,
+    [] super::kubernetes::ApiServer,
     [] super::otlp::Endpoint,
     [] super::otlp::Exporter,
     [] super::prometheus::ScrapeAddress,

@@ -298,6 +298,46 @@ impl fmt::Display for Glob {
     }
 }
 
+/// What a container's id begins with: as long as `docker ps` and `crictl ps` show it, or longer.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ContainerId(pub String);
+
+/// Not as other values are: YAML would take `12345e678901` for a number.
+impl TryFrom<String> for ContainerId {
+    type Error = Refused;
+
+    fn try_from(text: String) -> Result<Self, Refused> {
+        text.parse()
+    }
+}
+
+impl From<ContainerId> for String {
+    fn from(id: ContainerId) -> Self {
+        id.0
+    }
+}
+
+impl FromStr for ContainerId {
+    type Err = Refused;
+
+    fn from_str(text: &str) -> Result<Self, Refused> {
+        let is_id = (12..=64).contains(&text.len())
+            && text
+                .bytes()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        is_id.then(|| Self(text.to_owned())).ok_or_else(|| {
+            Refused("a container's id, or at least its first 12 digits, e.g. 3f4a1c2b9d0e".into())
+        })
+    }
+}
+
+impl fmt::Display for ContainerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// A filter of log events: a level, or `target=level` for some, separated by commas.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFilter(String);

@@ -8,6 +8,7 @@ mod container;
 mod content;
 mod cpu_time;
 mod environment;
+mod listening;
 mod namespace;
 mod page_faults;
 mod passed_over;

@@ -52,7 +52,7 @@ pub(super) struct Identity {
 
 /// A process with its executable: enough to say whether it was asked for.
 pub(super) struct Observed {
-    process: Process,
+    pub process: Process,
     start_ticks: u64,
     target_pid: TargetPid,
     pub executable: PathBuf,

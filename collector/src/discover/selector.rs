@@ -1,12 +1,13 @@
 //! Which of the machine's processes are asked for.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, num::NonZero, path::Path};
 
 use glob::{MatchOptions, Pattern};
 use procfs::process::Process;
 
 use super::{
     DiscoverError,
+    listening::Listening,
     passed_over::{PassedOver, Reason},
     process::{Identity, Observed, identify, open},
 };
@@ -15,7 +16,7 @@ use crate::model::{
     text::printable,
 };
 
-/// Which processes are candidates: those that any of the three names. The default selects none.
+/// Which processes are candidates: those that any of these names. The default selects none.
 #[derive(Debug, Clone, Default)]
 pub struct Selector {
     /// Where nothing else is asked for, no other process is looked at.
@@ -23,6 +24,14 @@ pub struct Selector {
     /// A pattern with a slash is matched against the executable's path, in which `*` stays within a directory
     /// and `**` does not; one without against its last component.
     pub executables: Vec<Pattern>,
+    /// Matched against the arguments, separated by spaces.
+    pub command_lines: Vec<Pattern>,
+    /// Matched against the name that the process's own SDK would take from its environment.
+    pub services: Vec<Pattern>,
+    /// What the id of the process's container begins with.
+    pub containers: Vec<String>,
+    /// TCP ports that the process listens on. It may come to do so late: such processes are looked at again.
+    pub ports: Vec<NonZero<u16>>,
     /// Every process, whatever its executable.
     pub all: bool,
 }
@@ -47,8 +56,9 @@ impl Selector {
     /// Only where the processes cannot be listed at all.
     pub fn scan(&self) -> Result<Scan, DiscoverError> {
         let mut scan = Scan::default();
+        let mut listening = self.listening();
         for pid in self.pids()? {
-            match self.judge(pid) {
+            match self.judge(pid, &mut listening) {
                 Verdict::Candidate(process) => scan.candidates.push(process),
                 Verdict::PassedOver(process) => scan.passed_over.push(process),
             }
@@ -62,7 +72,20 @@ impl Selector {
     }
 
     fn looks_at_all(&self) -> bool {
-        self.all || !self.executables.is_empty()
+        self.all || !self.executables.is_empty() || self.looks_inside()
+    }
+
+    /// Whether more has to be read of a process than its executable's path.
+    fn looks_inside(&self) -> bool {
+        let texts = [&self.command_lines, &self.services];
+        texts.iter().any(|patterns| !patterns.is_empty())
+            || !self.containers.is_empty()
+            || self.may_change()
+    }
+
+    /// Whether a process that is not asked for may become one that is.
+    pub(super) fn may_change(&self) -> bool {
+        !self.ports.is_empty()
     }
 
     /// The pids to look at, ascending, each once.
@@ -76,10 +99,15 @@ impl Selector {
         Ok(pids)
     }
 
-    fn judge(&self, pid: Pid) -> Verdict {
+    /// For one look at the processes.
+    pub(super) fn listening(&self) -> Listening<'_> {
+        Listening::on(&self.ports)
+    }
+
+    fn judge(&self, pid: Pid, listening: &mut Listening<'_>) -> Verdict {
         let opened = open(pid).and_then(|process| Ok((identify(&process)?, process)));
         match opened {
-            Ok((identity, process)) => self.judge_opened(pid, process, identity),
+            Ok((identity, process)) => self.judge_opened(pid, process, identity, listening),
             Err(reason) => Verdict::PassedOver(PassedOver {
                 pid,
                 executable: None,
@@ -88,7 +116,13 @@ impl Selector {
         }
     }
 
-    pub(super) fn judge_opened(&self, pid: Pid, process: Process, identity: Identity) -> Verdict {
+    pub(super) fn judge_opened(
+        &self,
+        pid: Pid,
+        process: Process,
+        identity: Identity,
+        listening: &mut Listening<'_>,
+    ) -> Verdict {
         let passed_over = |executable, reason| {
             Verdict::PassedOver(PassedOver {
                 pid,
@@ -104,13 +138,26 @@ impl Selector {
             Err(reason) => return passed_over(None, reason),
         };
         let executable = printable(&observed.executable.to_string_lossy()).into_owned();
-        if !self.selects(pid, &observed.executable) {
+        let selected = self.selects(pid, &observed.executable);
+        if !selected && !self.looks_inside() {
             return passed_over(Some(executable), Reason::NotSelected);
         }
+        let selected = selected || listening.is_one(&observed.process);
         match observed.into_candidate(pid) {
-            Ok(process) => Verdict::Candidate(process),
+            Ok(process) if selected || self.selects_inside(&process) => Verdict::Candidate(process),
+            Ok(_) => passed_over(Some(executable), Reason::NotSelected),
             Err(reason) => passed_over(Some(executable), reason),
         }
+    }
+
+    fn selects_inside(&self, process: &GoProcess) -> bool {
+        let any =
+            |patterns: &[Pattern], text: &str| patterns.iter().any(|pattern| pattern.matches(text));
+        let command_line = process.command_line.join(" ");
+        let container = process.container_id.as_deref();
+        any(&self.command_lines, &command_line)
+            || any(&self.services, &process.service_name_or_default())
+            || container.is_some_and(|id| self.containers.iter().any(|one| id.starts_with(one)))
     }
 
     fn selects(&self, pid: Pid, executable: &Path) -> bool {
@@ -228,11 +275,44 @@ mod tests {
         let selector = Selector {
             pids: vec![Pid(1)],
             executables: vec![pattern("other")],
-            all: false,
+            ..Selector::default()
         };
         assert!(selector.selects(Pid(1), shop));
         assert!(!selector.selects(Pid(2), shop));
         assert!(selector.selects(Pid(2), Path::new("/srv/other")));
+    }
+
+    #[test]
+    fn a_process_is_selected_by_its_arguments_its_service_and_its_container() {
+        let process = GoProcess {
+            pid: Pid(7),
+            target_pid: crate::model::process::TargetPid(7),
+            start_ticks: 0,
+            executable: "/srv/shop".into(),
+            executable_inode: (0, 0),
+            command_line: vec!["/srv/shop".into(), "--region".into(), "eu/1".into()],
+            service_name: Some("shop-eu".into()),
+            resource_attributes: Vec::new(),
+            container_id: Some("ab".repeat(32)),
+        };
+        let selects = |selector: Selector| selector.selects_inside(&process);
+        let command_lines = |text| Selector {
+            command_lines: vec![pattern(text)],
+            ..Selector::default()
+        };
+        assert!(selects(command_lines("* --region eu*")));
+        assert!(!selects(command_lines("--region eu*")));
+        let services = |text| Selector {
+            services: vec![pattern(text)],
+            ..Selector::default()
+        };
+        assert!(selects(services("shop-*")) && !selects(services("shop")));
+        let containers = |text: &str| Selector {
+            containers: vec![text.to_owned()],
+            ..Selector::default()
+        };
+        assert!(selects(containers("abababababab")) && !selects(containers("ba")));
+        assert!(!selects(Selector::default()));
     }
 
     #[test]

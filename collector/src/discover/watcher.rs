@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     DiscoverError,
+    listening::Listening,
     passed_over::{PassedOver, Reason},
     process::{Identity, identify, open},
     selector::{Selector, Verdict},
@@ -51,10 +52,11 @@ impl Watcher {
     pub fn changes(&mut self) -> Result<Changes, DiscoverError> {
         let pids = self.selector.pids()?;
         let mut before = std::mem::take(&mut self.known);
-        let mut changes = Changes::default();
+        let mut look = Look::new(&self.selector, &mut self.known);
         for pid in pids {
-            self.look(pid, before.remove(&pid), &mut changes);
+            look.at(pid, before.remove(&pid));
         }
+        let mut changes = look.changes;
         let ended = before
             .into_iter()
             .filter(|(_, known)| known.candidate)
@@ -66,13 +68,14 @@ impl Watcher {
 
     /// The same of these alone, as far as they are selected at all: what else there was is taken to be there still.
     pub fn changes_of(&mut self, pids: impl IntoIterator<Item = Pid>) -> Changes {
-        let mut changes = Changes::default();
+        let mut look = Look::new(&self.selector, &mut self.known);
         for pid in pids {
             if self.selector.covers(pid) {
-                let before = self.known.remove(&pid);
-                self.look(pid, before, &mut changes);
+                let before = look.known.remove(&pid);
+                look.at(pid, before);
             }
         }
+        let mut changes = look.changes;
         let is_gone = |process: &PassedOver| process.reason == Reason::NoSuchProcess;
         for process in changes
             .passed_over
@@ -83,20 +86,52 @@ impl Watcher {
         changes
     }
 
-    fn look(&mut self, pid: Pid, before: Option<Known>, changes: &mut Changes) {
+    /// Whether processes that are known and not asked for have to be looked at again from time to time.
+    pub fn looks_again(&self) -> bool {
+        self.selector.may_change()
+    }
+}
+
+/// One look at the processes, or at some of them.
+struct Look<'a> {
+    selector: &'a Selector,
+    listening: Listening<'a>,
+    known: &'a mut HashMap<Pid, Known>,
+    changes: Changes,
+}
+
+impl<'a> Look<'a> {
+    fn new(selector: &'a Selector, known: &'a mut HashMap<Pid, Known>) -> Self {
+        Self {
+            selector,
+            listening: selector.listening(),
+            known,
+            changes: Changes::default(),
+        }
+    }
+
+    /// `before`: what was known of it.
+    fn at(&mut self, pid: Pid, before: Option<Known>) {
+        let mut known_before = false;
         let opened = open(pid).and_then(|process| Ok((identify(&process)?, process)));
         let identity = opened.as_ref().ok().map(|(identity, _)| *identity);
         if let Some(known) = before {
-            if known.identity == identity {
+            let is_same = known.identity == identity;
+            if is_same && (known.candidate || !self.selector.may_change()) {
                 self.known.insert(pid, known);
                 return;
             }
+            known_before = is_same;
             if known.candidate {
-                changes.exited.push(pid);
+                self.changes.exited.push(pid);
             }
         }
         let verdict = match opened {
-            Ok((identity, process)) => self.selector.judge_opened(pid, process, identity),
+            Ok((identity, process)) => {
+                let listening = &mut self.listening;
+                self.selector
+                    .judge_opened(pid, process, identity, listening)
+            }
             Err(reason) => Verdict::PassedOver(PassedOver {
                 pid,
                 executable: None,
@@ -104,16 +139,15 @@ impl Watcher {
             }),
         };
         let candidate = matches!(verdict, Verdict::Candidate(_));
-        self.known.insert(
-            pid,
-            Known {
-                identity,
-                candidate,
-            },
-        );
+        let known = Known {
+            identity,
+            candidate,
+        };
+        self.known.insert(pid, known);
         match verdict {
-            Verdict::Candidate(process) => changes.started.push(process),
-            Verdict::PassedOver(process) => changes.passed_over.push(process),
+            Verdict::Candidate(process) => self.changes.started.push(process),
+            Verdict::PassedOver(_) if known_before => {} // It was said.
+            Verdict::PassedOver(process) => self.changes.passed_over.push(process),
         }
     }
 }

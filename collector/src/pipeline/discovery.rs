@@ -18,6 +18,8 @@ use crate::{
 const SETTLE: Duration = Duration::from_millis(30);
 /// How often all processes are looked at, in case the kernel's word was lost.
 const RARELY: Duration = Duration::from_secs(10);
+/// The same where a process may come to be asked for late.
+const SOMETIMES: Duration = Duration::from_secs(1);
 /// The same where the kernel tells nothing.
 const OFTEN: Duration = Duration::from_millis(250);
 
@@ -37,7 +39,12 @@ pub(super) struct Discovery {
 impl Discovery {
     /// The first look is at all processes.
     pub(super) fn new(watcher: Watcher, lives: Option<Lives>) -> Self {
-        let all = every(if lives.is_some() { RARELY } else { OFTEN });
+        let all = every(match (&lives, watcher.looks_again()) {
+            (None, _) => OFTEN,
+            // Nobody tells of a port.
+            (Some(_), true) => SOMETIMES,
+            (Some(_), false) => RARELY,
+        });
         Self {
             watcher,
             restarts: Restarts::default(),

@@ -7,14 +7,14 @@ use tokio::time::Instant;
 
 use super::{
     alerting::Alerting, clock, command::Command, discovery::Discovery, history::Keep, report,
-    session::Session, signals::Signals,
+    selector, session::Session, signals::Signals,
 };
 use crate::{
     config::{RecordOptions, RecordTargets, value::Mode},
     discover::{Selector, Watcher},
     export::files::{Measured, Recording, RecordingError},
     failure::Failure,
-    model::{process::Pid, summary::SkippedProcess, units::Nanos},
+    model::{summary::SkippedProcess, units::Nanos},
     report::Asked,
 };
 
@@ -31,7 +31,7 @@ const LISTED: usize = 5;
 pub async fn record(options: RecordOptions) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let mut session = Session::load(&options.detection, Keep::Each)?;
-    let mut selector = selector(&options.targets);
+    let mut selector = selector_of(&options.targets);
     if !matches!(options.targets, RecordTargets::Command(_)) {
         has_candidates(&selector)?;
     }
@@ -231,17 +231,11 @@ impl Recorder {
     }
 }
 
-pub(super) fn selector(targets: &RecordTargets) -> Selector {
-    let mut selector = Selector::default();
+pub(super) fn selector_of(targets: &RecordTargets) -> Selector {
     match targets {
-        RecordTargets::Pids(pids) => selector.pids = pids.iter().copied().map(Pid).collect(),
-        RecordTargets::Executables(globs) => {
-            selector.executables = globs.iter().map(|glob| glob.0.clone()).collect();
-        }
-        RecordTargets::All => selector.all = true,
-        RecordTargets::Command(_) => {}
+        RecordTargets::Running(targets) => selector::of(targets),
+        RecordTargets::Command(_) => Selector::default(),
     }
-    selector
 }
 
 fn start(targets: &RecordTargets) -> Result<Option<Command>, Failure> {

@@ -3,18 +3,17 @@
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{
-    alerting::Alerting, clock, discovery::Discovery, history::Keep, session::Session,
-    signals::Signals,
+    alerting::Alerting, clock, discovery::Discovery, history::Keep, naming::Naming, selector,
+    session::Session, signals::Signals,
 };
 use crate::{
-    config::{Config, Targets, prometheus::ScrapeAddress},
-    discover::{Selector, Watcher},
+    config::{Config, prometheus::ScrapeAddress},
+    discover::Watcher,
     export::{
-        otlp::{ExportCounts, Exporters},
+        otlp::{ExportCounts, ExportTasks, Exporters},
         prometheus::{Endpoint, Scrape},
     },
     failure::Failure,
-    model::process::Pid,
 };
 
 /// Finds Go processes, attaches, exports until SIGTERM or SIGINT; then sends what is left and detaches.
@@ -28,9 +27,11 @@ pub async fn run(config: Config) -> Result<(), Failure> {
         .map_err(|error| Failure::Usage(error.to_string()))?;
     let mut alerting = Alerting::start(config.alerts.clone())?;
     let mut session = Session::load(&config.detection, Keep::Sums)?;
-    let watcher = Watcher::new(selector(&config.targets));
+    let watcher = Watcher::new(selector::of(&config.targets));
     let mut discovery = Discovery::new(watcher, session.watch_lives());
-    session.apply(discovery.changes().map_err(anyhow::Error::from)?);
+    let mut naming = Naming::start(&config).await?;
+    let changes = discovery.changes().map_err(anyhow::Error::from)?;
+    session.apply(naming.settle(changes));
     tracing::info!(processes = session.attached(), "running");
     if let Some(endpoint) = &endpoint {
         endpoint.is_ready();
@@ -47,10 +48,15 @@ pub async fn run(config: Config) -> Result<(), Failure> {
                 Ok(changes) => {
                     // What the ended ones left behind can be explained only as long as they are known.
                     take(&mut session, &mut exporters, &mut alerting);
-                    session.apply(changes);
+                    session.apply(naming.settle(changes));
                 }
                 Err(error) => tracing::warn!(%error, "cannot look for processes"),
             },
+            () = naming.due() => {
+                // What was written until now was of services without these names.
+                take(&mut session, &mut exporters, &mut alerting);
+                session.name(naming.known());
+            }
             () = looks.next() => take(&mut session, &mut exporters, &mut alerting),
             () = alerting.due() => alerting.look(),
             _ = metrics.tick() => exporters.push_metrics(&session.agent_use(), clock::wall()),
@@ -63,6 +69,17 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     };
     tracing::info!(signal, "ending");
     drop(endpoint);
+    finish(session, exporters, tasks, alerting).await;
+    Ok(())
+}
+
+/// Detaches, and sends what is left.
+async fn finish(
+    mut session: Session,
+    mut exporters: Exporters,
+    tasks: ExportTasks,
+    mut alerting: Alerting,
+) {
     session.detach_all();
     take(&mut session, &mut exporters, &mut alerting);
     exporters.push_metrics(&session.agent_use(), clock::wall());
@@ -77,7 +94,6 @@ pub async fn run(config: Config) -> Result<(), Failure> {
         lost_by_reason = ?losses.by_reason,
         "ended"
     );
-    Ok(())
 }
 
 fn take(session: &mut Session, exporters: &mut Exporters, alerting: &mut Alerting) {
@@ -120,16 +136,4 @@ fn report(signal: &str, counts: &ExportCounts) {
         export_failures = counts.failures,
         "export ended"
     );
-}
-
-fn selector(targets: &Targets) -> Selector {
-    Selector {
-        pids: targets.pids.iter().copied().map(Pid).collect(),
-        executables: targets
-            .executables
-            .iter()
-            .map(|glob| glob.0.clone())
-            .collect(),
-        all: targets.is_all(),
-    }
 }

@@ -10,7 +10,7 @@ use super::{
     governing::Governing,
     history::{History, Keep},
     looks::Looks,
-    memory,
+    memory, naming,
     target::{Binaries, Refused, Target},
 };
 use crate::{
@@ -24,6 +24,7 @@ use crate::{
     export::otlp::AgentUse,
     failure::Failure,
     inspect,
+    kubernetes::Names,
     model::{
         process::{GoProcess, Pid},
         summary::{Losses, ProbeUse, Target as TargetSummary, Usage},
@@ -189,6 +190,15 @@ impl Session {
         self.follower.begin(&mut self.programs, pid, &target);
         self.targets.insert(pid, target);
         Ok(summary)
+    }
+
+    /// Gives processes names that have become known.
+    pub(super) fn name(&mut self, known: impl IntoIterator<Item = (Pid, Names)>) {
+        for (pid, names) in known {
+            if let Some(target) = self.targets.get_mut(&pid) {
+                naming::name(Arc::make_mut(&mut target.process), names);
+            }
+        }
     }
 
     fn forget(&mut self, pid: Pid) {

@@ -8,12 +8,12 @@ use super::{
     clock,
     discovery::Discovery,
     history::Keep,
-    record::{Recorder, has_candidates, recording_failure, selector},
+    record::{Recorder, has_candidates, recording_failure, selector_of},
     session::Session,
     signals::Signals,
 };
 use crate::{
-    config::{RecordTargets, TopOptions},
+    config::{RecordTargets, Targets, TopOptions},
     discover::Watcher,
     export::files::Recording,
     failure::Failure,
@@ -42,8 +42,8 @@ pub async fn top(options: TopOptions) -> Result<(), Failure> {
         None => Keep::Sums,
     };
     let mut session = Session::load(&options.detection, keep)?;
-    let selector = selector(&options.targets);
-    if options.targets != RecordTargets::All {
+    let selector = selector_of(&options.targets);
+    if options.targets != RecordTargets::Running(Targets::default()) {
         has_candidates(&selector)?;
     }
     let mut discovery = Discovery::new(Watcher::new(selector), session.watch_lives());

@@ -28,6 +28,16 @@
   value: /etc/slowmap-tls/tls.key
 {{- end }}
 {{- end }}
+{{- if eq .Values.mode "daemonset" }}
+{{- if .Values.podNames }}
+- name: SLOWMAP_KUBERNETES_NODE
+  valueFrom: {fieldRef: {fieldPath: spec.nodeName}}
+{{- end }}
+{{- else }}
+# Its own Pod is the services'.
+- name: SLOWMAP_SERVICE_ATTRIBUTES
+  value: {{ include "slowmap.pod" . | quote }}
+{{- end }}
 {{- if .Values.config }}
 - name: SLOWMAP_CONFIG
   value: /etc/slowmap/slowmap.yaml
@@ -45,9 +55,13 @@
 {{- end }}
 {{- end -}}
 
+{{- define "slowmap.pod" -}}
+k8s.node.name=$(NODE_NAME),k8s.namespace.name=$(POD_NAMESPACE),k8s.pod.name=$(POD_NAME)
+{{- end -}}
+
 {{/* Values are percent-encoded, as the variable's format has it; urlquery alone makes a space a plus. */}}
 {{- define "slowmap.resource" -}}
-k8s.node.name=$(NODE_NAME),k8s.namespace.name=$(POD_NAMESPACE),k8s.pod.name=$(POD_NAME),k8s.container.name=slowmap
+{{ include "slowmap.pod" . }},k8s.container.name=slowmap
 {{- range $key, $value := .Values.resourceAttributes -}}
 ,{{ $key }}={{ $value | urlquery | replace "+" "%20" }}
 {{- end -}}

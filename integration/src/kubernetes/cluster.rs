@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use rcgen::{CertificateParams, KeyPair};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use ureq::{
     Agent,
@@ -38,6 +38,7 @@ pub struct Cluster {
     _etcd: Program,
     agent: Agent,
     url: String,
+    certificate: String,
     _state: TempDir,
 }
 
@@ -57,10 +58,52 @@ impl Cluster {
             _etcd: etcd,
             agent: agent(&certificate)?,
             url: format!("https://127.0.0.1:{port}"),
+            certificate,
             _state: state,
         };
         cluster.wait_ready()?;
         Ok(cluster)
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// By which it is known, PEM.
+    pub fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
+    /// A token of a service account, which has to be there: what a Pod of it would get.
+    pub fn token(&self, namespace: &str, account: &str) -> Result<String> {
+        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token");
+        let request =
+            json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
+        let sent = self.agent.post(format!("{}{path}", self.url));
+        let sent = sent.header("Authorization", format!("Bearer {TOKEN}"));
+        let mut answer = sent.send_json(request).context("ask for a token")?;
+        let answer: Value = answer.body_mut().read_json()?;
+        let token = answer["status"]["token"].as_str();
+        Ok(token.with_context(|| answer.to_string())?.to_owned())
+    }
+
+    /// Says how a Pod is, as the kubelet of its node would.
+    pub fn set_status(&self, namespace: &str, pod: &str, status: &Value) -> Result<()> {
+        let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/status");
+        let sent = self.agent.patch(format!("{}{path}", self.url));
+        let sent = sent.header("Authorization", format!("Bearer {TOKEN}"));
+        let sent = sent.content_type("application/merge-patch+json");
+        let mut answer = sent.send(json!({"status": status}).to_string())?;
+        let said = answer.body_mut().read_to_string()?;
+        ensure!(answer.status().is_success(), "{said}");
+        Ok(())
+    }
+
+    /// With what it answers a question of somebody who has that token, e.g. 403.
+    pub fn answers_with(&self, token: &str, path: &str) -> Result<u16> {
+        let request = self.agent.get(format!("{}{path}", self.url));
+        let request = request.header("Authorization", format!("Bearer {token}"));
+        Ok(request.call()?.status().as_u16())
     }
 
     /// Whether it would take a manifest, with every check that it has and no field that it does not know. It keeps nothing.
@@ -165,13 +208,16 @@ fn etcd_command(executable: &Path, state: &Path, client: u16, peer: u16) -> Comm
     command
 }
 
-/// The server's certificate, PEM. Its key also signs the tokens of service accounts, of which none is ever made.
+/// The server's certificate, PEM. Its key also signs the tokens of service accounts.
 fn identity(state: &Path) -> Result<String> {
     let key = KeyPair::generate()?;
     let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()])?.self_signed(&key)?;
     std::fs::write(state.join("key.pem"), key.serialize_pem())?;
     std::fs::write(state.join("certificate.pem"), certificate.pem())?;
-    std::fs::write(state.join("tokens"), format!("{TOKEN},trial,trial\n"))?;
+    std::fs::write(
+        state.join("tokens"),
+        format!("{TOKEN},trial,trial,system:masters\n"),
+    )?;
     Ok(certificate.pem())
 }
 
@@ -187,7 +233,7 @@ fn server_arguments(state: &Path, port: u16, etcd: u16) -> Vec<String> {
         format!("--tls-cert-file={certificate}"),
         format!("--tls-private-key-file={key}"),
         format!("--token-auth-file={}", file("tokens")),
-        "--authorization-mode=AlwaysAllow".to_owned(),
+        "--authorization-mode=RBAC".to_owned(),
         "--service-account-issuer=https://127.0.0.1".to_owned(),
         format!("--service-account-key-file={certificate}"),
         format!("--service-account-signing-key-file={key}"),
