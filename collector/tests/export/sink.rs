@@ -2,10 +2,10 @@
 
 use std::{
     io::Read,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU16, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -227,7 +227,7 @@ impl Sink {
     }
 
     pub fn grpc() -> Self {
-        Self::grpc_at(LOOPBACK)
+        Self::grpc_at(own_address())
     }
 
     pub fn grpc_at(address: SocketAddr) -> Self {
@@ -246,7 +246,7 @@ impl Sink {
     }
 
     pub fn http() -> Self {
-        Self::serve(LOOPBACK, |listener, received| async {
+        Self::serve(own_address(), |listener, received| async {
             let router = router(received);
             axum::serve(listener, router).await.unwrap();
         })
@@ -384,9 +384,17 @@ fn plain(encoding: Option<&[u8]>, body: &[u8]) -> Vec<u8> {
     plain
 }
 
+/// Any port of a loopback address that nobody else of this process has. A port that one has let go may be another's a moment
+/// later, and what is still tried there, and logged, is of the one before.
+fn own_address() -> SocketAddr {
+    static LAST: AtomicU16 = AtomicU16::new(1);
+    let [high, low] = LAST.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    (Ipv4Addr::new(127, 1, high, low), 0).into()
+}
+
 /// An address on which nobody listens.
 pub fn free_address() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0")
+    std::net::TcpListener::bind(own_address())
         .unwrap()
         .local_addr()
         .unwrap()
