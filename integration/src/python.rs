@@ -45,6 +45,6 @@ fn readers() -> Result<PathBuf> {
 /// `python3`, with its standard library and nothing of the user's.
 pub fn command() -> Command {
     let mut command = Command::new("python3");
-    command.args(["-s"]).env_remove("PYTHONPATH");
+    command.arg("-s").env_remove("PYTHONPATH");
     command
 }

@@ -111,12 +111,12 @@ fn a_namespace_takes_its_pods_only_at_the_level_privileged() -> Result<()> {
     for level in ["baseline", "privileged"] {
         let labels = json!({"pod-security.kubernetes.io/enforce": level});
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": level, "labels": labels}});
-        cluster.create(NAMESPACE, &object(namespace)?)?;
+        cluster.create(NAMESPACE, &namespace.into())?;
         for manifest in manifests.iter().filter(|one| one.slowmap().is_some()) {
             // Of a workload's Pods the server judges each as it is made.
-            let pod = object(json!({
+            let pod = Manifest::from(json!({
                 "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "trial"}, "spec": manifest.pod(),
-            }))?;
+            }));
             match cluster.verdict(level, &pod)? {
                 Verdict::Accepted { .. } => assert_eq!(level, "privileged"),
                 Verdict::Refused { message } => {
@@ -299,9 +299,4 @@ fn service_chart(helm: &Helm, directory: &Path) -> Result<PathBuf> {
     let service = directory.join("docker/chart/examples/service");
     helm.update_dependencies(&service)?;
     Ok(service)
-}
-
-fn object(content: Value) -> Result<Manifest> {
-    let text = content.to_string();
-    Ok(Manifest { text, content })
 }

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use anyhow::{Context, Result, bail};
 use integration::{
     go::{self, Toolchain},
-    kubernetes::{Cluster, Helm, Manifest},
+    kubernetes::{Cluster, Helm},
     load::Load,
     machine,
     podman::Podman,
@@ -98,7 +98,7 @@ fn watched_without_the_right_to_ask(
 ) -> Result<()> {
     let nobody =
         json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "nobody"}});
-    cluster.create(NAMESPACE, &object(nobody))?;
+    cluster.create(NAMESPACE, &nobody.into())?;
     let token = cluster.token(NAMESPACE, "nobody")?;
     let sink = Sink::start()?;
     let slowmap = watch(cluster, &token, directory, &sink)?;
@@ -135,14 +135,9 @@ fn make_pod(cluster: &Cluster) -> Result<()> {
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": pod},
             "spec": {"nodeName": node, "containers": [{"name": "shop", "image": "example/shop:1"}]},
         });
-        cluster.create(NAMESPACE, &object(pod))?;
+        cluster.create(NAMESPACE, &pod.into())?;
     }
     Ok(())
-}
-
-fn object(content: Value) -> Manifest {
-    let text = content.to_string();
-    Manifest { text, content }
 }
 
 fn running(container: &str) -> Value {

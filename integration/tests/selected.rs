@@ -10,41 +10,21 @@ use anyhow::{Context, Result, ensure};
 use integration::{
     go::{self, Toolchain},
     load::Load,
-    machine,
+    machine, ports,
     program::Program,
     requirement,
     slowmap::{self, PATIENCE},
 };
 
-/// Services of one executable, which differ in nothing but what they are chosen by.
-struct Services {
-    /// `listening on ADDRESS` is what each says first.
-    shops: Vec<(Program, u16)>,
-}
-
-impl Services {
-    fn start() -> Result<Self> {
-        let executable = go::target("shop", Toolchain::Installed)?;
-        let start = |name: &str| -> Result<(Program, u16)> {
-            let mut shop = Command::new(&executable);
-            // `localhost` tells the second's command line from the first's.
-            let host = if name == "shop-eu" {
-                "127.0.0.1"
-            } else {
-                "localhost"
-            };
-            shop.args(["-listen", &format!("{host}:0")]);
-            shop.env("OTEL_SERVICE_NAME", name);
-            let mut shop = Program::start(shop)?;
-            let ready = shop.line(PATIENCE, |line| line.starts_with("listening on "))?;
-            let port = ready.rsplit(':').next().context("no port")?.parse()?;
-            Ok((shop, port))
-        };
-        let shops = ["shop-eu", "shop-us"].map(start);
-        Ok(Self {
-            shops: shops.into_iter().collect::<Result<_>>()?,
-        })
-    }
+/// A service and the port that it listens on. Those of one executable differ in nothing but what they are chosen by.
+fn service(name: &str, host: &str) -> Result<(Program, u16)> {
+    let mut shop = Command::new(go::target("shop", Toolchain::Installed)?);
+    shop.args(["-listen", &format!("{host}:0")]);
+    shop.env("OTEL_SERVICE_NAME", name);
+    let mut shop = Program::start(shop)?;
+    let ready = shop.line(PATIENCE, |line| line.starts_with("listening on "))?;
+    let port = ready.rsplit(':').next().context("no port")?.parse()?;
+    Ok((shop, port))
 }
 
 #[test]
@@ -56,8 +36,9 @@ fn a_process_is_attached_to_by_its_service_its_command_line_or_its_port_and_no_o
         return Ok(());
     }
     let _alone = machine::alone()?;
-    let services = Services::start()?;
-    let (eu, port) = &services.shops[0];
+    let (eu, port) = service("shop-eu", "127.0.0.1")?;
+    // Their command lines differ by the host.
+    let (us, _) = service("shop-us", "localhost")?;
     let port = port.to_string();
     for choice in [
         ["--service", "*-eu"],
@@ -67,9 +48,8 @@ fn a_process_is_attached_to_by_its_service_its_command_line_or_its_port_and_no_o
         assert_eq!(attached(&choice)?, BTreeSet::from([eu.pid()]), "{choice:?}");
     }
     let both = attached(&["--service", "shop-us", "--port", &port])?;
-    let all = services.shops.iter().map(|(shop, _)| shop.pid());
-    assert_eq!(both, all.collect());
-    for (shop, _) in services.shops {
+    assert_eq!(both, BTreeSet::from([eu.pid(), us.pid()]));
+    for shop in [eu, us] {
         shop.stop(PATIENCE)?;
     }
     Ok(())
@@ -101,9 +81,7 @@ fn a_process_that_listens_late_is_attached_to_when_it_does() -> Result<()> {
     }
     let _alone = machine::alone()?;
     // It is free now, and nobody else is told of it.
-    let port = std::net::TcpListener::bind("127.0.0.1:0")?
-        .local_addr()?
-        .port();
+    let [port] = ports::free()?;
     let mut command = slowmap::command(["run", "--port", &port.to_string()])?;
     command.args(["--otlp-endpoint", "http://127.0.0.1:9"]);
     let mut slowmap = Program::start(command)?;

@@ -2,7 +2,7 @@
 
 use aya::{EbpfError, maps::MapError, programs::ProgramError};
 
-use crate::model::process::Pid;
+use crate::model::{process::Pid, text::with_causes};
 
 #[derive(Debug, thiserror::Error)]
 pub enum AttachError {
@@ -30,15 +30,7 @@ pub enum AttachError {
 /// The whole chain of causes in a line; the verifier's log is cut to its end, where the reason stands.
 fn chain(error: &dyn std::error::Error) -> String {
     const SHOWN: usize = 600;
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
+    let text = with_causes(error);
     let skipped = text.chars().count().saturating_sub(SHOWN);
     let end: String = text.chars().skip(skipped).collect();
     if skipped == 0 {

@@ -21,6 +21,7 @@ use tokio::{
 use url::Url;
 
 use self::answer::{Pod, PodList};
+use crate::model::text::{printable, with_causes};
 
 /// Keys and values of resource attributes.
 pub type Names = Vec<(String, String)>;
@@ -205,11 +206,5 @@ async fn read(mut answer: Response) -> Result<PodList, Unanswered> {
 }
 
 fn unanswered(error: reqwest::Error) -> Unanswered {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    Unanswered(text)
+    Unanswered(printable(&with_causes(&error)).into_owned())
 }

@@ -21,6 +21,21 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// An error with what caused it, innermost last, and nothing twice: some libraries keep causes to themselves, others have
+/// them in their own text.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let said = inner.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        source = inner.source();
+    }
+    text
+}
+
 fn misleads(character: char) -> bool {
     // U+2028/2029 end a line; the others are the Bidi_Control characters of UAX #9.
     let reorders = matches!(

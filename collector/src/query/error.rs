@@ -1,6 +1,6 @@
 //! Why there is no series. Each message is one line that says what to do next.
 
-use crate::model::text::printable;
+use crate::model::text::{printable, with_causes};
 
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
@@ -39,14 +39,5 @@ pub enum QueryError {
 
 /// What goes wrong below, innermost reason last, on one line.
 pub(super) fn reasons(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let said = inner.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        source = inner.source();
-    }
-    printable(&text).into_owned()
+    printable(&with_causes(error)).into_owned()
 }

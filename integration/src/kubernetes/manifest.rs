@@ -26,6 +26,14 @@ pub fn manifests(text: &str) -> Result<Vec<Manifest>> {
     Ok(all)
 }
 
+impl From<Value> for Manifest {
+    fn from(content: Value) -> Self {
+        // JSON is YAML.
+        let text = content.to_string();
+        Self { text, content }
+    }
+}
+
 impl Manifest {
     pub fn kind(&self) -> &str {
         self.content["kind"].as_str().unwrap_or_default()
